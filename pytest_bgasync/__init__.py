@@ -1,0 +1,30 @@
+"""pytest-bgasync: test what Ansible playbooks do with background jobs."""
+
+from pytest_bgasync.containers import Finished
+from pytest_bgasync.engine import Engine
+from pytest_bgasync.errors import (
+    Ambiguous,
+    AnsibleProblem,
+    BgasyncError,
+    CommandDeadline,
+    EngineNotFound,
+    EngineRefused,
+    HostProblem,
+    ImageProblem,
+    JobDeadline,
+    NotThere,
+    PlaybookDeadline,
+    PlaybookKilled,
+    PlaybookProblem,
+    StoppedRun,
+    UsageProblem,
+)
+from pytest_bgasync.hosts import CommandResult, Host
+from pytest_bgasync.jobs import Job, Jobs
+from pytest_bgasync.lab import Lab
+from pytest_bgasync.launches import Poll
+from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.runs import Run
+from pytest_bgasync.stubs import Call
+from pytest_bgasync.tasks import Recap, TaskResult
+from pytest_bgasync.verdict import Process

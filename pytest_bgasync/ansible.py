@@ -1,0 +1,91 @@
+"""The ansible-playbook of this environment: where it is, which version, how the author has set it up."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+from pytest_bgasync.errors import AnsibleProblem
+
+OLDEST, NEWEST = (2, 16), (2, 21)
+CALLBACKS = Path(__file__).parent / "controller" / "callback"
+_INSTALL = "pip install 'ansible-core>=2.16,<2.22'"
+#: Real seconds that Ansible may take to read its configuration.
+CONFIGURE = 60
+#: Asks Ansible itself, because a setting of ours in the environment would replace the author's.
+_ASK = "import json; from ansible import constants; print(json.dumps(constants.DEFAULT_CALLBACK_PLUGIN_PATH))"
+
+
+def ansible_version() -> str:
+    """Return the version of ansible-core; raises AnsibleProblem if it is missing or not supported."""
+    try:
+        found = version("ansible-core")
+    except PackageNotFoundError:
+        raise AnsibleProblem(
+            f"ansible-core is not installed in the environment of pytest ({sys.prefix}): {_INSTALL}"
+        ) from None
+    if not OLDEST <= tuple(int(part) for part in found.split(".")[:2]) <= NEWEST:
+        raise AnsibleProblem(f"ansible-core {found} is not supported, only 2.16 to 2.21 are: {_INSTALL}")
+    return found
+
+
+def ansible_playbook() -> Path:
+    """Return the path of the ``ansible-playbook`` command; raises AnsibleProblem."""
+    ansible_version()
+    for folder in (Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))):
+        if (folder / "ansible-playbook").is_file():
+            return folder / "ansible-playbook"
+    raise AnsibleProblem(f"ansible-core has no ansible-playbook beside {sys.executable}: install it again, {_INSTALL}")
+
+
+def environment(author: Mapping[str, str], cwd: Path) -> dict[str, str]:
+    """Return the environment for a run: the author's, with our callback beside their own."""
+    settings = frozenset((name, value) for name, value in author.items() if name.startswith("ANSIBLE_"))
+    theirs = _callback_path(settings, author.get("HOME", ""), cwd, _config_state(author, cwd))
+    return {
+        **author,
+        "ANSIBLE_CALLBACK_PLUGINS": os.pathsep.join([str(CALLBACKS), *theirs]),
+        "PYTHONDONTWRITEBYTECODE": "1",  # plugins of the author leave no __pycache__ in their tree
+    }
+
+
+def project_folder(playbook_folder: Path, root: Path) -> Path:
+    """Return where to run ansible-playbook: where the author's ansible.cfg is, from the playbook up to ``root``."""
+    for folder in (playbook_folder, *playbook_folder.parents):
+        if (folder / "ansible.cfg").is_file():
+            return folder
+        if folder == root:
+            break
+    return root
+
+
+def _config_state(author: Mapping[str, str], cwd: Path) -> tuple[tuple[str, int], ...]:
+    """Return what tells whether a configuration file has changed since it was asked about."""
+    files = [author.get("ANSIBLE_CONFIG", ""), str(cwd / "ansible.cfg")]
+    return tuple((file, Path(file).stat().st_mtime_ns) for file in files if file and Path(file).is_file())
+
+
+@cache
+def _callback_path(
+    settings: frozenset[tuple[str, str]], home: str, cwd: Path, _state: tuple[tuple[str, int], ...]
+) -> list[str]:
+    asked = subprocess.run(
+        [sys.executable, "-c", _ASK],
+        env={**os.environ, **dict(settings), "HOME": home}, cwd=cwd, capture_output=True, text=True,
+        check=False, stdin=subprocess.DEVNULL, timeout=CONFIGURE,
+    )  # fmt: skip
+    try:
+        path: list[str] = json.loads(asked.stdout.splitlines()[-1])
+    except (IndexError, ValueError):
+        said = [line for line in asked.stderr.splitlines() if line.strip()]
+        raise AnsibleProblem(
+            f"Ansible cannot read its configuration in {cwd}: {said[-1] if said else 'it said nothing'}"
+        ) from None
+    return path

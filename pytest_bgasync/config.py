@@ -1,0 +1,53 @@
+"""The settings of a session, read once from options and ini keys and checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_bgasync.clock import checked_scale
+from pytest_bgasync.errors import UsageProblem
+from pytest_bgasync.scenario import Limits
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What holds for all tests unless their marker says otherwise.
+
+    ``deadline`` is in real seconds, ``playbooks`` the folder where playbooks are looked for first.
+    """
+
+    root: Path
+    playbooks: Path
+    image: str | None
+    time_scale: float
+    deadline: float
+    limits: Limits
+
+
+def parse_settings(
+    *, root: Path, playbooks: str, image: str | None, time_scale: str, deadline: str, memory: str, pids: str
+) -> Settings:
+    """Return the settings; raises UsageProblem."""
+    if not memory or memory[:-1].strip("0123456789.") or memory[-1] not in "0123456789bkmgBKMG":
+        raise UsageProblem(f"ini key bgasync_memory: {memory!r} is no amount of memory: write for example 512m or 1g")
+    if not pids.isdigit() or int(pids) < 16:
+        raise UsageProblem(f"ini key bgasync_pids: {pids!r} is no number of processes from 16 on")
+    return Settings(
+        root=root,
+        playbooks=root / playbooks,
+        image=image or None,
+        time_scale=checked_scale(time_scale, where="--bgasync-time-scale or the ini key bgasync_time_scale"),
+        deadline=_seconds(deadline),
+        limits=Limits(memory, int(pids)),
+    )
+
+
+def _seconds(value: str) -> float:
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0
+    if not seconds > 0:
+        raise UsageProblem(f"ini key bgasync_deadline: {value!r} is no number of real seconds above 0")
+    return seconds

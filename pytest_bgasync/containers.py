@@ -1,0 +1,230 @@
+"""One container of a scenario: it lives no longer than this process, whatever happens to that."""
+
+from __future__ import annotations
+
+import io
+import socket
+import struct
+import tarfile
+import threading
+import time
+from collections import deque
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+import docker.models.containers
+from docker.errors import APIError, DockerException, NotFound
+
+from pytest_bgasync.clock import Deadline
+from pytest_bgasync.engine import Engine
+from pytest_bgasync.errors import CommandDeadline, HostProblem
+
+#: Real seconds that one command on a container may take unless it says otherwise.
+COMMAND = 60.0
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended: exit status and raw output."""
+
+    rc: int
+    stdout: bytes
+    stderr: bytes
+
+
+class Container:
+    """A running container.
+
+    Its main process reads the other end of ``_console``, which the kernel closes when this
+    process ends; then the main process ends, and the engine removes the container.
+    """
+
+    def __init__(self, engine: Engine, name: str, label: str, create: Mapping[str, Any]) -> None:
+        """Create and start a container; raises HostProblem. ``label`` is what messages call it."""
+        self._client = engine.client
+        self._api = engine.client.api
+        self.name, self.label = name, label
+        try:
+            self.id: str = self._api.create_container(name=name, stdin_open=True, **create)["Id"]
+        except DockerException as error:
+            raise HostProblem(f"host {label} could not be created: {_said(error)}") from None
+        try:
+            # Not detached, so that standard input closes with the first connection to it.
+            attach = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
+            self._console = _Console(self._api.attach_socket(self.id, attach))
+            self._api.start(self.id)
+            self.attrs: dict[str, Any] = self._api.inspect_container(self.id)
+        except DockerException as error:
+            self.remove()
+            raise HostProblem(f"host {label} could not be started: {_said(error)}") from None
+
+    def port(self, port: int) -> tuple[str, int]:
+        """Return where a published TCP port can be reached; raises HostProblem once the container has gone."""
+        published = (self.attrs["NetworkSettings"]["Ports"] or {}).get(f"{port}/tcp")
+        if not published:
+            raise HostProblem(f"host {self.label} ended while it was starting. {self.last_words()}")
+        return published[0]["HostIp"], int(published[0]["HostPort"])
+
+    def ip(self, network: str) -> str:
+        """Return the address on ``network``."""
+        return str(self.attrs["NetworkSettings"]["Networks"][network]["IPAddress"])
+
+    @property
+    def ended(self) -> bool:
+        """True once the main process has ended."""
+        return self._console.closed
+
+    def last_words(self) -> str:
+        """Return what the main process and its children wrote last, as a sentence."""
+        text = self._console.tail()
+        return f"Its output ends with:\n{text}" if text else "It wrote no output."
+
+    def execute(
+        self,
+        command: Sequence[str],
+        *,
+        user: str = "0",
+        within: float = COMMAND,
+    ) -> Finished:
+        """Run a command to its end.
+
+        Raises CommandDeadline after ``within`` real seconds and HostProblem if the
+        container cannot run it at all.
+        """
+        deadline = Deadline(within)
+        try:
+            run = self._api.exec_create(self.id, list(command), user=user)["Id"]
+            stream = self._api.exec_start(run, socket=True)
+        except DockerException as error:
+            raise HostProblem(f"host {self.label} cannot run a command: {_said(error)}") from None
+        try:
+            output = _demultiplexed(stream, deadline)
+        except TimeoutError:
+            raise CommandDeadline(
+                f"on host {self.label} the command {list(command)!r} did not end within {within:g} s:"
+                " give it more time, or see what it waits for"
+            ) from None
+        finally:
+            _close(stream)
+        state: dict[str, Any] = {}
+
+        def ended() -> bool:
+            state.update(self._api.exec_inspect(run))
+            return not state["Running"]
+
+        try:
+            deadline.wait_for(ended)
+        except DockerException as error:
+            raise HostProblem(f"host {self.label} went away during a command: {_said(error)}") from None
+        if state["ExitCode"] is None:
+            raise HostProblem(f"host {self.label} went away during the command {list(command)!r}")
+        return Finished(int(state["ExitCode"]), output[1], output[2])
+
+    def put(self, path: str, content: bytes, mode: int) -> None:
+        """Write a file; its folder must exist."""
+        place = PurePosixPath(path)
+        archive = io.BytesIO()
+        with tarfile.open(fileobj=archive, mode="w") as tar:
+            entry = tarfile.TarInfo(place.name)
+            entry.size, entry.mode, entry.mtime = len(content), mode, int(time.time())
+            tar.addfile(entry, io.BytesIO(content))
+        try:
+            self._api.put_archive(self.id, str(place.parent), archive.getvalue())
+        except DockerException as error:
+            raise HostProblem(f"{path} could not be written on host {self.label}: {_said(error)}") from None
+
+    def model(self) -> docker.models.containers.Container:
+        """Return the docker SDK's object; raises HostProblem once the container has gone."""
+        try:
+            return self._client.containers.get(self.id)
+        except DockerException as error:
+            raise HostProblem(f"host {self.label} has gone: {_said(error)}") from None
+
+    def remove(self) -> None:
+        """End and remove the container, and wait until it has gone."""
+        try:
+            self._api.remove_container(self.id, force=True, v=True)
+        except NotFound:
+            pass
+        except APIError as error:
+            if error.status_code != 409:  # 409: it is being removed already
+                raise HostProblem(f"host {self.label} could not be removed: {_said(error)}") from None
+            Deadline(COMMAND).wait_for(self._gone)
+        finally:
+            if hasattr(self, "_console"):
+                self._console.close()
+
+    def _gone(self) -> bool:
+        try:
+            self._api.inspect_container(self.id)
+        except NotFound:
+            return True
+        return False
+
+
+class _Console:
+    """The attached end of a main process's streams. A thread keeps the last of what it wrote."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+        self._kept: deque[bytes] = deque(maxlen=100)
+        self.closed = False
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        with suppress(OSError, ValueError):
+            for _, chunk in _frames(_socket(self._stream), None):
+                self._kept.append(chunk)
+        self.closed = True
+
+    def tail(self) -> str:
+        lines = b"".join(list(self._kept)).decode(errors="replace").strip().splitlines()
+        return "\n".join(lines[-15:])
+
+    def close(self) -> None:
+        with suppress(OSError):
+            _socket(self._stream).shutdown(socket.SHUT_RDWR)
+        _close(self._stream)
+
+
+def _socket(stream: Any) -> socket.socket:
+    """Return the socket below what docker returns, which differs between unix, tcp and TLS."""
+    return getattr(stream, "_sock", stream)  # type: ignore[no-any-return]
+
+
+def _close(stream: Any) -> None:
+    with suppress(OSError):
+        _socket(stream).close()
+        stream.close()
+
+
+def _frames(source: socket.socket, deadline: Deadline | None) -> Any:
+    """Yield (stream number, bytes) until the other side closes."""
+    while header := _exactly(source, 8, deadline):
+        number, size = struct.unpack(">BxxxL", header)
+        yield number, _exactly(source, size, deadline)
+
+
+def _exactly(source: socket.socket, size: int, deadline: Deadline | None) -> bytes:
+    data = b""
+    while len(data) < size:
+        source.settimeout(None if deadline is None else max(deadline.left, 0.001))
+        chunk = source.recv(size - len(data))
+        if not chunk:
+            return b""
+        data += chunk
+    return data
+
+
+def _demultiplexed(stream: Any, deadline: Deadline) -> dict[int, bytes]:
+    parts: dict[int, list[bytes]] = {1: [], 2: []}
+    for number, chunk in _frames(_socket(stream), deadline):
+        parts.setdefault(number, []).append(chunk)
+    return {number: b"".join(chunks) for number, chunks in parts.items()}
+
+
+def _said(error: Exception) -> str:
+    return str(getattr(error, "explanation", None) or error).strip().splitlines()[0][:300]

@@ -1,0 +1,64 @@
+"""Writes events, one JSON object a line. docs/events.md is the contract."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from typing import Any
+
+VERSION = 1
+
+
+class Writer:
+    """Appends events to a file.
+
+    Each event is one write to a file opened for appending, so that the workers of a run
+    can share it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def write(self, event: str, **fields: Any) -> None:
+        entry = {"v": VERSION, "event": event, "at": time.time(), **fields}
+        line = json.dumps(entry, default=str, skipkeys=True) + "\n"
+        os.write(self._fd, line.encode("ascii"))
+
+    def task_started(self, task: Any, *, handler: bool) -> None:
+        self.write(
+            "task_started",
+            task_id=str(task._uuid),
+            task=name(task),
+            full_name=task.get_name(),
+            action=str(task.action),
+            path=task.get_path(),
+            handler=handler,
+        )
+
+    def result(self, event: str, result: Any, status: str, *, ignored: bool = False) -> None:
+        task, data = result._task, dict(result._result)
+        hidden = "censored" in data  # Ansible has put this in the place of a no_log result
+        delegated = data.get("_ansible_delegated_vars") or {}
+        if event == "item_result":
+            item = data.get(data.get("ansible_loop_var", "item"))
+            place = {"item": None if hidden else item, "label": data.get("_ansible_item_label")}
+        else:
+            place = {"loop": bool(data.pop("results", None))}
+        self.write(
+            event,
+            task_id=str(task._uuid),
+            task=name(task),
+            host=result._host.get_name(),
+            delegate=delegated.get("ansible_delegated_host"),
+            status="changed" if status == "ok" and data.get("changed") else status,
+            ignored=ignored,
+            hidden=hidden,
+            data={k: v for k, v in data.items() if not str(k).startswith("_ansible_") and k != "invocation"},
+            **place,
+        )
+
+
+def name(task: Any) -> str:
+    """Return the task's name without its role, or its action when it has none."""
+    return str(task.name or task.action)

@@ -1,0 +1,79 @@
+"""The callback that ansible-playbook loads: it writes the events and installs the rest.
+
+Standard library and Ansible only, whichever environment ansible-playbook lives in.
+Callbacks are loaded before the workers are forked; what is changed here they inherit.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import Any
+
+from ansible.plugins.callback import CallbackBase
+from ansible.release import __version__ as ansible_version
+
+sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+from bgasync_controller import clock, events, jobs, localhost  # noqa: E402  # found by the line above
+
+
+class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not typed
+    CALLBACK_VERSION = 2.0
+    CALLBACK_TYPE = "notification"
+    CALLBACK_NAME = "bgasync"
+    CALLBACK_NEEDS_ENABLED = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if "BGASYNC_RUN" not in os.environ:
+            self.disabled = True
+            return
+        with open(os.environ["BGASYNC_RUN"]) as stream:
+            run = json.load(stream)
+        self._localhost = run["localhost"]
+        self._events = events.Writer(run["events"])
+        clock.install(run["time_scale"])
+        jobs.install(run, self._events)
+        localhost.install(self._localhost)
+        self._events.write("run_started", ansible_version=ansible_version, pid=os.getpid())
+
+    def v2_playbook_on_play_start(self, play: Any) -> None:
+        localhost.move(play.get_variable_manager()._inventory.localhost, self._localhost)
+        self._events.write("play_started", play=play.get_name(), play_id=str(play._uuid), hosts=play.hosts)
+
+    def v2_playbook_on_no_hosts_matched(self) -> None:
+        self._events.write("no_hosts_matched")
+
+    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        self._events.task_started(task, handler=False)
+
+    def v2_playbook_on_handler_task_start(self, task: Any) -> None:
+        self._events.task_started(task, handler=True)
+
+    def v2_runner_on_start(self, host: Any, task: Any) -> None:
+        self._events.write("host_started", task_id=str(task._uuid), host=host.get_name())
+
+    def v2_runner_on_ok(self, result: Any) -> None:
+        self._events.result("task_result", result, "ok")
+
+    def v2_runner_on_failed(self, result: Any, ignore_errors: bool = False) -> None:
+        self._events.result("task_result", result, "failed", ignored=ignore_errors)
+
+    def v2_runner_on_skipped(self, result: Any) -> None:
+        self._events.result("task_result", result, "skipped")
+
+    def v2_runner_on_unreachable(self, result: Any) -> None:
+        self._events.result("task_result", result, "unreachable")
+
+    def v2_runner_item_on_ok(self, result: Any) -> None:
+        self._events.result("item_result", result, "ok")
+
+    def v2_runner_item_on_failed(self, result: Any) -> None:
+        self._events.result("item_result", result, "failed", ignored=bool(result._task.ignore_errors))
+
+    def v2_runner_item_on_skipped(self, result: Any) -> None:
+        self._events.result("item_result", result, "skipped")
+
+    def v2_playbook_on_stats(self, stats: Any) -> None:
+        self._events.write("run_ended", recap={host: stats.summarize(host) for host in sorted(stats.processed)})

@@ -1,0 +1,241 @@
+"""Finds the container engine, starts one that is installed, and ends what it started."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from pathlib import Path
+
+import docker
+import psutil
+from docker.context import ContextAPI
+from docker.errors import DockerException
+
+from pytest_bgasync.clock import Deadline
+from pytest_bgasync.errors import EngineNotFound, EngineRefused
+from pytest_bgasync.locks import FileLock, cache_folder, locked
+
+INSTALL = (
+    "install Docker or Podman (on Debian and Ubuntu: apt-get install docker.io),"
+    " or name one that runs in DOCKER_HOST"
+)
+#: Real seconds that an engine may take to answer, and to start.
+ANSWER, START = 30, 60
+
+Connect = Callable[[int], docker.DockerClient]
+
+
+class Engine:
+    """A container engine that answers.
+
+    ``client`` is a ``docker.DockerClient`` for it, ``url`` its address.
+    """
+
+    def __init__(self, url: str, connect: Connect, service: Service) -> None:
+        """Connect and ask for a sign of life; raises what docker raises when there is none."""
+        self.url = url
+        self._connect = connect
+        self._service = service
+        self.client = connect(ANSWER)
+        self.client.ping()
+
+    def patient_client(self, seconds: int) -> docker.DockerClient:
+        """Return another client, one whose single answers may take ``seconds`` real seconds."""
+        return self._connect(seconds)
+
+    def close(self) -> None:
+        """Close the connection, and end the engine if it was started for tests and this was its last user."""
+        self.client.close()
+        self._service.leave()
+
+
+def find(environ: Mapping[str, str] | None = None) -> Engine:
+    """Return the engine that ``docker`` would use, a usual socket, or one that is started now.
+
+    Raises EngineNotFound or EngineRefused.
+    """
+    environ = os.environ if environ is None else environ
+    service = Service()
+    service.join()
+    try:
+        engine = _answering(environ, service)
+        if engine is None:
+            with locked("engine-start", within=START):
+                engine = _answering(environ, service) or _started(environ, service)
+    except BaseException:
+        service.leave()
+        raise
+    return engine
+
+
+def _answering(environ: Mapping[str, str], service: Service) -> Engine | None:
+    """Return the first engine that answers, None if there is none at all."""
+    if host := environ.get("DOCKER_HOST"):
+        try:
+            return Engine(host, lambda t: docker.from_env(environment=dict(environ), timeout=t), service)
+        except (DockerException, OSError, ValueError) as error:
+            _raise_if_refused(host, error)
+            raise EngineNotFound(
+                f"no container engine answers at DOCKER_HOST={host} ({_short(error)}):"
+                " start it there, or unset DOCKER_HOST to use the engine of this machine"
+            ) from None
+    refused: EngineRefused | None = None
+    for url, tls in _addresses(environ):
+        try:
+            return Engine(url, partial(_client, url, tls), service)
+        except (DockerException, OSError, ValueError) as error:
+            try:
+                _raise_if_refused(url, error)
+            except EngineRefused as refusal:
+                refused = refusal
+    if refused is not None:
+        raise refused
+    return None
+
+
+def _client(url: str, tls: docker.tls.TLSConfig | bool, timeout: int) -> docker.DockerClient:
+    return docker.DockerClient(base_url=url, tls=tls, timeout=timeout, max_pool_size=100)
+
+
+def _addresses(environ: Mapping[str, str]) -> Iterator[tuple[str, docker.tls.TLSConfig | bool]]:
+    try:
+        context = ContextAPI.get_current_context()
+        if context is not None and context.name != "default":
+            yield context.Host, context.TLSConfig or False
+    except (DockerException, OSError, ValueError, KeyError):
+        pass  # a context that cannot be read is as good as none
+    home = Path(environ.get("HOME", "/nonexistent"))
+    runtime = Path(environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
+    for socket in (
+        Path("/var/run/docker.sock"),
+        runtime / "docker.sock",
+        home / ".docker/run/docker.sock",
+        home / ".docker/desktop/docker.sock",
+        home / ".colima/default/docker.sock",
+        Path("/run/podman/podman.sock"),
+        runtime / "podman/podman.sock",
+    ):
+        try:
+            there = socket.is_socket()
+        except PermissionError:
+            there = False
+        if there:
+            yield f"unix://{socket}", False
+
+
+def _raise_if_refused(url: str, error: Exception) -> None:
+    if "PermissionError" in repr(error) or "Permission denied" in str(error):
+        raise EngineRefused(
+            f"the container engine at {url} does not let this user in:"
+            " join the group of its socket (usermod -aG docker USER, then log in again),"
+            " or run pytest as a user who may"
+        ) from None
+
+
+def _short(error: Exception) -> str:
+    return str(error).splitlines()[0].removeprefix("Error while fetching server API version: ")[:200]
+
+
+def _started(environ: Mapping[str, str], service: Service) -> Engine:
+    dockerd = shutil.which("dockerd", path=environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin:/sbin")
+    if dockerd is None:
+        raise EngineNotFound(f"no container engine answers and none is installed: {INSTALL}")
+    if os.geteuid() != 0:
+        raise EngineNotFound(
+            "no container engine answers, and Docker, which is installed, can only be started by root:"
+            " start it (sudo systemctl start docker), or name one that runs in DOCKER_HOST"
+        )
+    service.start(dockerd)
+    engine: list[Engine] = []
+
+    def answers() -> bool:
+        found = _answering(environ, service)
+        engine.extend([found] if found else [])
+        return bool(engine) or not service.running
+
+    Deadline(START).wait_for(answers, every=0.1)
+    if not engine:
+        raise EngineNotFound(
+            f"the container engine was started but did not answer within {START} s;"
+            f" its log {service.log} ends with: {service.log_tail()}"
+        )
+    return engine[0]
+
+
+class Service:
+    """An engine that tests started for themselves, shared by all who use it at that moment.
+
+    Every user holds a shared lock; the one who finds nobody else holding it ends the engine.
+    """
+
+    def __init__(self) -> None:
+        self._users = FileLock("engine-users")
+        self._note = cache_folder() / "engine.json"
+        self.log = cache_folder() / "engine.log"
+
+    def join(self) -> None:
+        """Become a user; while somebody ends the engine, wait."""
+        self._users.acquire(shared=True, within=START)
+
+    def start(self, dockerd: str) -> None:
+        """Start the engine, by the machine's service manager where there is one."""
+        if Path("/run/systemd/system").is_dir():
+            subprocess.run(["systemctl", "start", "docker"], check=False, timeout=START)
+            self._note.write_text(json.dumps({"systemd": True}))
+            return
+        with self.log.open("wb") as log:
+            process = subprocess.Popen(
+                [dockerd], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+            )
+        born = psutil.Process(process.pid).create_time()
+        self._note.write_text(json.dumps({"pid": process.pid, "born": born}))
+
+    @property
+    def running(self) -> bool:
+        """True while the engine that was started is there."""
+        note = self._read_note()
+        return note is not None and (note.get("systemd", False) or self._process(note) is not None)
+
+    def leave(self) -> None:
+        """Stop being a user; the last one ends the engine and waits until it has gone."""
+        try:
+            if self._users.try_acquire() and (note := self._read_note()) is not None:
+                self._stop(note)
+                self._note.unlink(missing_ok=True)
+        finally:
+            self._users.release()
+
+    def log_tail(self) -> str:
+        """Return the last lines of the engine's log, as one."""
+        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
+        return " / ".join(lines[-3:])
+
+    def _read_note(self) -> dict[str, float] | None:
+        try:
+            note: dict[str, float] = json.loads(self._note.read_text())
+        except (OSError, ValueError):
+            return None
+        return note
+
+    def _process(self, note: dict[str, float]) -> psutil.Process | None:
+        try:
+            process = psutil.Process(int(note["pid"]))
+            same = process.create_time() == note["born"] and process.status() != psutil.STATUS_ZOMBIE
+        except psutil.Error:
+            return None
+        return process if same else None
+
+    def _stop(self, note: dict[str, float]) -> None:
+        if note.get("systemd"):
+            subprocess.run(["systemctl", "stop", "docker.socket", "docker"], check=False, timeout=START)
+        elif (process := self._process(note)) is not None:
+            process.send_signal(signal.SIGTERM)
+            try:
+                process.wait(START)
+            except psutil.TimeoutExpired:
+                process.kill()

@@ -1,0 +1,75 @@
+"""Everything that can be said to be wrong, each as one sentence with its cure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_bgasync.runs import Run
+
+
+class BgasyncError(Exception):
+    """Base of all errors of the harness. Its text is the whole explanation."""
+
+
+class UsageProblem(BgasyncError):
+    """A marker, option or ini value that cannot be meant."""
+
+
+class EngineNotFound(BgasyncError):
+    """No container engine answers, and none could be started."""
+
+
+class EngineRefused(EngineNotFound):
+    """A container engine is there, but does not let this user in."""
+
+
+class ImageProblem(BgasyncError):
+    """An image does not exist, cannot be built or lacks what a host needs."""
+
+
+class HostProblem(BgasyncError):
+    """A host did not come up, or did not do what the harness asked of it."""
+
+
+class CommandDeadline(HostProblem):
+    """A command on a host did not end within its limit."""
+
+
+class AnsibleProblem(BgasyncError):
+    """ansible-core or the ssh client is missing or unsuitable."""
+
+
+class PlaybookProblem(BgasyncError):
+    """A playbook that is not there or that ansible-playbook cannot run."""
+
+
+class StoppedRun(BgasyncError):
+    """A run that did not come to its own end.
+
+    ``run`` holds what was known until then.
+    """
+
+    def __init__(self, message: str, run: Run) -> None:
+        super().__init__(message)
+        self.run = run
+
+
+class PlaybookDeadline(StoppedRun):
+    """The run was stopped because its deadline had passed."""
+
+
+class PlaybookKilled(StoppedRun):
+    """ansible-playbook was ended by a signal that the harness did not send."""
+
+
+class JobDeadline(BgasyncError):
+    """A background job was still running when the wait for it was over."""
+
+
+class NotThere(BgasyncError, LookupError):
+    """What was asked for is not there; the text lists what is."""
+
+
+class Ambiguous(BgasyncError, LookupError):
+    """More than one thing fits; the text lists them."""

@@ -1,0 +1,28 @@
+"""Reads what the callback wrote. docs/events.md is the contract; unknown events and fields are passed over."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pytest_bgasync.errors import AnsibleProblem
+
+VERSION = 1
+
+Event = Mapping[str, Any]
+
+
+def read_events(path: Path) -> list[Event]:
+    """Return the events written so far; a line that is still being written is not one yet."""
+    if not path.exists():
+        return []
+    whole, newline, _ = path.read_text(encoding="ascii").rpartition("\n")
+    events: list[Event] = [json.loads(line) for line in whole.split("\n")] if newline else []
+    if any(event["v"] != VERSION for event in events):
+        raise AnsibleProblem(
+            f"the events of this run are of another version than {VERSION}:"
+            " the callback and the plugin come from different releases, reinstall pytest-bgasync"
+        )
+    return events

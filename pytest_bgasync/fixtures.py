@@ -1,0 +1,93 @@
+"""The fixtures."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from pytest_bgasync import ssh
+from pytest_bgasync.ansible import ansible_playbook
+from pytest_bgasync.clock import Clock
+from pytest_bgasync.config import Settings
+from pytest_bgasync.engine import Engine, find
+from pytest_bgasync.errors import BgasyncError
+from pytest_bgasync.images import Images, Progress
+from pytest_bgasync.lab import Lab, Places
+from pytest_bgasync.owner import sweep
+from pytest_bgasync.scenario import Scenario
+from pytest_bgasync.spec import Spec, parse_marker
+from pytest_bgasync.summary import JobLine, job_line
+
+SETTINGS = pytest.StashKey[Settings]()
+PROGRESS = pytest.StashKey[Progress]()
+JOB_LINES = pytest.StashKey[list[JobLine]]()
+
+
+@contextmanager
+def _one_sentence() -> Iterator[None]:
+    """Let a problem of set-up end the test with its sentence, and nothing of our insides."""
+    try:
+        yield
+    except BgasyncError as problem:
+        pytest.fail(str(problem), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def bgasync_engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
+    """The container engine in use: ``client`` is a ``docker.DockerClient``, ``url`` its address."""
+    with _one_sentence():
+        ansible_playbook()
+        engine = find()
+    try:
+        with _one_sentence():
+            for name in sweep(engine):
+                pytestconfig.stash[PROGRESS](f"removed what a dead run had left: {name}")
+        yield engine
+    finally:
+        engine.close()
+
+
+@pytest.fixture(scope="session")
+def _bgasync_key() -> Iterator[ssh.Key]:
+    folder = Path(tempfile.mkdtemp(prefix="bga-"))
+    try:
+        with _one_sentence():
+            key = ssh.make_key(folder)
+        yield key
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture
+def bgasync(request: pytest.FixtureRequest, bgasync_engine: Engine, _bgasync_key: ssh.Key) -> Iterator[Lab]:
+    """The hosts that the ``bgasync`` marker asks for, up and answering; gone after the test."""
+    settings = request.config.stash[SETTINGS]
+    spec = marked(request.node)
+    images = Images(bgasync_engine, request.config.stash[PROGRESS])
+    clock = Clock(spec.time_scale or settings.time_scale)
+    places = Places(settings.playbooks, request.path.parent, settings.root)
+    scenario = Scenario(bgasync_engine, _bgasync_key, clock, spec, settings.limits)
+    lab = Lab(scenario, places, clock, settings.deadline)
+    try:
+        with _one_sentence():
+            folders = (request.path.parent, settings.root)
+            default = images.host_image(settings.image, folders=folders)
+            image = default if spec.image is None else images.host_image(spec.image, folders=folders)
+            scenario.up(image, default, lambda: lab.jobs)
+        yield lab
+        lab.close()
+        request.node.stash[JOB_LINES] = [job_line(job, clock.scale) for job in lab.jobs]
+    finally:
+        with _one_sentence():
+            scenario.close()
+
+
+def marked(item: pytest.Item) -> Spec:
+    """Return what the closest ``bgasync`` marker of a test asks for, the defaults without one."""
+    marker = item.get_closest_marker("bgasync")
+    return Spec() if marker is None else parse_marker(marker.args, marker.kwargs)

@@ -1,0 +1,255 @@
+"""Images of hosts: found, built where they lack something, without a registry where need be."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import docker
+from docker.errors import APIError, DockerException, ImageNotFound
+
+from pytest_bgasync.engine import Engine
+from pytest_bgasync.errors import ImageProblem
+from pytest_bgasync.locks import cache_folder, locked
+
+RECIPE = Path(__file__).parent / "recipes" / "host"
+#: Set on every image that is a host as it is; its value is the recipe that made it one.
+LABEL = "bgasync.host"
+BASE = "debian:bookworm-slim"
+BOOTSTRAP = (
+    "mmdebstrap", "--variant=minbase", "--include=ca-certificates",
+    "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
+    "--dpkgopt=path-exclude=/usr/share/locale/*", "bookworm", "-",
+)  # fmt: skip
+#: What a host cannot do without, with the command that shows it is there.
+NEEDED = {"python3": "python3", "openssh-server": "sshd", "sudo": "sudo", "acl": "setfacl"}
+COMFORT = ("curl", "ca-certificates", "procps", "iproute2", "logrotate")
+#: Real seconds for a pull to say something, and for a whole build.
+PULL, BUILD = 120, 1200
+
+Progress = Callable[[str], None]
+
+
+class Images:
+    """The images of one engine. ``progress`` is told, line by line, what takes long."""
+
+    def __init__(self, engine: Engine, progress: Progress) -> None:
+        self._engine = engine
+        self._progress = progress
+
+    def target(self) -> str:
+        """Return the name of the target image, Debian 12 with what the playbooks of most people need."""
+        tag = f"bgasync/target:{_digest([_folder_digest(RECIPE), BASE, *BOOTSTRAP, *NEEDED, *COMFORT])}"
+        return self._once(tag, lambda: self._build_host(tag, self._base(), [*NEEDED, *COMFORT]))
+
+    def host_image(self, wanted: str | None, *, folders: Iterable[Path] = ()) -> str:
+        """Return the name of an image that can be a host, made from ``wanted``.
+
+        ``wanted`` is the name of an image, or a folder with a Dockerfile, looked for below
+        each of ``folders``; None means the target image. Raises ImageProblem.
+        """
+        if wanted is None:
+            return self.target()
+        for folder in folders:
+            if (folder / wanted / "Dockerfile").is_file():
+                return self._from_folder((folder / wanted).resolve())
+        if wanted.startswith((".", "/")):
+            raise ImageProblem(
+                f"image {wanted!r} looks like a folder, but no Dockerfile is there:"
+                " name a folder with a Dockerfile, relative to the test file or pytest's rootdir, or an image"
+            )
+        return self._as_host(self._found(wanted), wanted)
+
+    def _from_folder(self, folder: Path) -> str:
+        target = self.target()
+        tag = f"bgasync/{_tag_name(folder.name)}:{_digest([_folder_digest(folder), target])}"
+        args = {"BGASYNC_TARGET": target}
+        self._once(tag, lambda: self._build(tag, folder, args))
+        return self._as_host(self._engine.client.images.get(tag), tag)
+
+    def _found(self, name: str) -> Any:
+        images = self._engine.client.images
+        try:
+            return images.get(name)
+        except ImageNotFound:
+            self._progress(f"pulling {name}")
+        except DockerException as error:
+            raise ImageProblem(f"{name!r} is no name of an image ({error}): write it as NAME or NAME:TAG") from None
+        try:
+            repository, _, tag = name.rpartition(":") if ":" in name.split("/")[-1] else (name, "", "latest")
+            return self._engine.patient_client(PULL).images.pull(repository, tag=tag)
+        except (DockerException, OSError) as error:
+            raise ImageProblem(
+                f"image {name!r} is not in the engine and cannot be pulled ({_reason(error)}):"
+                " check its name, or build or load it first"
+            ) from None
+
+    def _as_host(self, image: Any, name: str) -> str:
+        recipe = _folder_digest(RECIPE)
+        if (image.labels or {}).get(LABEL) == recipe:
+            return name
+        tag = f"bgasync/host:{_digest([recipe, image.id])}"
+        return self._once(tag, lambda: self._build_host(tag, image.id, self._missing(image, name)))
+
+    def _missing(self, image: Any, name: str) -> list[str]:
+        """Return the packages to add; raise ImageProblem where that is not ours to do."""
+        probe = " ".join(f"command -v {command} >/dev/null || echo {package};" for package, command in NEEDED.items())
+        script = f'PATH="$PATH:/usr/sbin:/sbin"; {probe} . /etc/os-release; echo "ID=$ID $ID_LIKE"'
+        try:
+            output = self._engine.client.containers.run(
+                image.id, entrypoint=["/bin/sh", "-c", script], command=[], remove=True,
+                network_mode="none", user="0", labels={LABEL: "probe"},
+            )  # fmt: skip
+        except DockerException as error:
+            raise ImageProblem(
+                f"image {name!r} cannot be looked into ({_reason(error)}):"
+                " a host needs a Linux image with /bin/sh and /etc/os-release"
+            ) from None
+        lines = output.decode(errors="replace").split("\n")
+        system = next((line[3:] for line in lines if line.startswith("ID=")), "")
+        missing = [line for line in lines if line in NEEDED]
+        if missing and not {"debian", "ubuntu"} & set(system.split()):
+            raise ImageProblem(
+                f"image {name!r} ({system.strip() or 'unknown system'}) lacks {', '.join(missing)}, which can only be"
+                " added by itself on Debian and Ubuntu: add it in a Dockerfile of your own, for example\n"
+                f"    FROM {name}\n    USER root\n    RUN {_install_hint(system, missing)}"
+            )
+        return missing
+
+    def _base(self) -> str:
+        tag = f"bgasync/base:{_digest([BASE, *BOOTSTRAP])}"
+        return self._once(tag, lambda: self._make_base(tag))
+
+    def _make_base(self, tag: str) -> None:
+        try:
+            self._found(BASE).tag(tag)
+        except ImageProblem as problem:
+            self._progress(f"{BASE} cannot be had; building a Debian 12 base with mmdebstrap (about a minute)")
+            try:
+                self._bootstrap(tag)
+            except FileNotFoundError:
+                raise ImageProblem(
+                    f"{problem}; without it the base image is built with mmdebstrap, which is not installed:"
+                    " install it (apt-get install mmdebstrap), or choose an image of your own with --bgasync-image"
+                ) from None
+
+    def _bootstrap(self, tag: str) -> None:
+        log = _log_file(tag)
+        with log.open("wb") as stream, subprocess.Popen(
+            BOOTSTRAP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stream
+        ) as process:
+            try:
+                assert process.stdout is not None
+                chunks = iter(lambda: process.stdout.read(1 << 20), b"")
+                repository, _, version = tag.partition(":")
+                # Imported without a name first: half a file system must never get the tag.
+                answer = self._engine.patient_client(BUILD).api.import_image_from_stream(chunks)
+                failed = process.wait(60) != 0
+            except BaseException:
+                process.kill()
+                raise
+        image = str(answer).rpartition('"status":"')[2].split('"')[0]
+        if failed:
+            self._engine.client.api.remove_image(image, force=True)
+            raise ImageProblem(f"mmdebstrap could not build the base image: {_tail(log)}; its whole log is {log}")
+        self._engine.client.api.tag(image, repository, version)
+
+    def _build_host(self, tag: str, base: str, packages: list[str]) -> None:
+        args = {"BASE": base, "PACKAGES": " ".join(packages)}
+        self._build(tag, RECIPE, args, labels={LABEL: _folder_digest(RECIPE)})
+
+    def _build(self, tag: str, folder: Path, args: dict[str, str], labels: dict[str, str] | None = None) -> None:
+        self._progress(f"building image {tag} from {folder.name}")
+        log = _log_file(tag)
+        client = self._engine.patient_client(BUILD)
+        try:
+            steps = client.api.build(
+                path=str(folder), tag=tag, buildargs=args, labels=labels or {}, rm=True, forcerm=True, decode=True
+            )
+            with log.open("w") as stream:
+                for step in steps:
+                    if "error" in step:
+                        stream.write(step["error"])
+                        stream.flush()
+                        raise ImageProblem(f"image {tag} could not be built: {_tail(log)}; its whole log is {log}")
+                    text = step.get("stream", "")
+                    stream.write(text)
+                    if text.startswith("Step "):
+                        self._progress("  " + text.strip())
+        except (DockerException, OSError) as error:
+            raise ImageProblem(f"image {tag} could not be built ({_reason(error)}); its log is {log}") from None
+        finally:
+            client.close()
+        log.unlink()
+
+    def _once(self, tag: str, build: Callable[[], None]) -> str:
+        """Build what is not there yet; of several who want it at the same moment one builds."""
+        if not self._there(tag):
+            with locked("image-" + _tag_name(tag), within=BUILD):
+                if not self._there(tag):
+                    build()
+        return tag
+
+    def _there(self, tag: str) -> bool:
+        try:
+            self._engine.client.images.get(tag)
+        except ImageNotFound:
+            return False
+        except APIError as error:
+            raise ImageProblem(f"the engine cannot say whether image {tag} is there ({_reason(error)})") from None
+        return True
+
+
+def _folder_files(folder: Path) -> Iterator[Path]:
+    for parent, folders, files in os.walk(folder):
+        folders.sort()
+        yield from (Path(parent) / name for name in sorted(files))
+
+
+def _folder_digest(folder: Path) -> str:
+    parts: list[str] = []
+    for file in _folder_files(folder):
+        content = hashlib.sha256(file.read_bytes()).hexdigest()
+        parts += [str(file.relative_to(folder)), str(file.stat().st_mode & 0o111 != 0), content]
+    return _digest(parts)
+
+
+def _digest(parts: Iterable[str]) -> str:
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
+
+
+def _tag_name(text: str) -> str:
+    return "".join(c if c.isalnum() else "-" for c in text.lower()).strip("-") or "image"
+
+
+def _log_file(tag: str) -> Path:
+    folder = cache_folder() / "logs"
+    folder.mkdir(exist_ok=True)
+    return folder / f"{_tag_name(tag)}.log"
+
+
+def _tail(log: Path) -> str:
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    return " / ".join(lines[-4:])
+
+
+def _reason(error: Exception) -> str:
+    explanation = getattr(error, "explanation", None) or str(error)
+    return str(explanation).strip().splitlines()[0][:300]
+
+
+def _install_hint(system: str, missing: list[str]) -> str:
+    ids = set(system.split())
+    if "alpine" in ids:
+        names = {"openssh-server": "openssh"}
+        return "apk add --no-cache " + " ".join(names.get(p, p) for p in missing)
+    if ids & {"rhel", "fedora", "centos"}:
+        return "dnf install -y " + " ".join(missing)
+    if ids & {"suse", "opensuse"}:
+        names = {"openssh-server": "openssh"}
+        return "zypper install -y " + " ".join(names.get(p, p) for p in missing)
+    return f"<the system's package manager> install {' '.join(missing)}"

@@ -1,0 +1,384 @@
+"""Background jobs, as a test sees them: what the play knows of each and what its host says of it."""
+
+from __future__ import annotations
+
+import signal as signals
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, Protocol, overload
+
+from pytest_bgasync.census import Census
+from pytest_bgasync.clock import Clock, Deadline
+from pytest_bgasync.errors import Ambiguous, BgasyncError, HostProblem, JobDeadline, NotThere
+from pytest_bgasync.launches import Launch, Poll
+from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.tasks import item_fits, listing, place, text
+from pytest_bgasync.verdict import Process, Verdict, judge, payload
+
+#: Real seconds after its limit in which the slowest wrapper has ended a job.
+GRACE = 10.0
+#: Real seconds in which processes that were killed have gone from the process table.
+DYING = 1.0
+HIDDEN = "the output has been hidden because the task has no_log"
+
+
+class JobHost(Protocol):
+    """What a job needs of the host it lives on."""
+
+    def census(self, *, files: Iterable[str], until_ended: Iterable[str] = (), wait: float = 0) -> Census:
+        """Return what the host says; raises HostProblem."""
+
+    def send_signal(self, signal: int, processes: Iterable[Process]) -> None:
+        """Send a signal to processes that were seen there; those that have gone are passed over."""
+
+
+class Job:
+    """A background job of a run. Times and durations are playbook seconds unless they are called ``wall``.
+
+    What it *is* (``outcome``, ``rc``, ``stdout``, ``survivors``, ...) is read off its host, its job
+    file and the process table, and is looked at anew as long as the job is running.
+    """
+
+    def __init__(self, launch: Launch, host: JobHost | None, clock: Clock) -> None:
+        self._launch = launch
+        self._host = host
+        self._clock = clock
+        self._seen = Verdict(Outcome.RUNNING, {})
+        self._seen_at = launch.launched_at
+        self._closed = False
+
+    def __repr__(self) -> str:
+        rc = "" if self._seen.data.get("rc") is None else f" rc={self._seen.data['rc']}"
+        return f"<Job {place(self.task, self.host, self.item, self.label)} {self.jid}: {self._seen.outcome}{rc}>"
+
+    # What the play knows of it.
+
+    @property
+    def host(self) -> str:
+        """The inventory name of the host that its task ran for."""
+        return self._launch.host
+
+    @property
+    def machine(self) -> str:
+        """The host it runs on: another than ``host`` where the task has delegate_to."""
+        return self._launch.machine
+
+    @property
+    def task(self) -> str:
+        """The name of the task that launched it, without its role."""
+        return self._launch.task
+
+    @property
+    def item(self) -> Any:
+        """The item of the task's loop, None without a loop."""
+        return self._launch.item
+
+    @property
+    def label(self) -> str | None:
+        """What Ansible shows for the item, None without a loop."""
+        return self._launch.label
+
+    @property
+    def jid(self) -> str | None:
+        """Ansible's job id; None when the host could not be reached at the launch."""
+        return self._launch.jid
+
+    @property
+    def user(self) -> str:
+        """The user it was launched as, in whose home its job file is unless async_dir says otherwise."""
+        return self._launch.user
+
+    @property
+    def limit(self) -> float:
+        """The ``async`` limit the playbook gives it, or what ``limits=`` put in its place."""
+        return self._launch.limit
+
+    @property
+    def limit_wall(self) -> int:
+        """The limit that was in force, in whole real seconds: scaled, but never below a floor."""
+        return self._launch.limit_wall
+
+    @property
+    def poll(self) -> int:
+        """The task's ``poll``."""
+        return self._launch.poll
+
+    @property
+    def launched_at(self) -> float:
+        """When it was launched, in playbook seconds since the scenario began."""
+        ended = self._seen.ended
+        return self._launch.launched_at if ended is None else min(ended, self._launch.launched_at)
+
+    @property
+    def polls(self) -> list[Poll]:
+        """Each time the play asked for it and found it."""
+        return list(self._launch.polls)
+
+    @property
+    def collected(self) -> bool:
+        """True when the play read its final status."""
+        return self._launch.collected
+
+    @property
+    def results_file(self) -> str | None:
+        """The path of its job file on the host."""
+        return self._launch.results_file
+
+    @property
+    def no_log(self) -> bool:
+        """True when its task has no_log; then what it wrote is not shown here either."""
+        return self._launch.no_log
+
+    def is_called(self, name: str) -> bool:
+        """Say whether a test that writes ``name`` means its task, with or without its role."""
+        return name in (self._launch.task, self._launch.full_name)
+
+    # What its host says of it.
+
+    @property
+    def outcome(self) -> Outcome:
+        """How it stands, or how it ended."""
+        return self._look().outcome
+
+    @property
+    def rc(self) -> int | None:
+        """The exit status of its command; None while it runs, on a timeout, and for modules that have none."""
+        rc = self._look().data.get("rc")
+        return rc if isinstance(rc, int) else None
+
+    @property
+    def stdout(self) -> str:
+        """What its command wrote to standard output."""
+        return self._field("stdout")
+
+    @property
+    def stderr(self) -> str:
+        """What its command wrote to standard error."""
+        return self._field("stderr")
+
+    @property
+    def msg(self) -> str:
+        """The message of its module."""
+        return self._field("msg")
+
+    @property
+    def changed(self) -> bool:
+        """What its module says of having changed something."""
+        return bool(self._look().data.get("changed"))
+
+    @property
+    def finished_at(self) -> float | None:
+        """When its result was written, in playbook seconds since the scenario began; None while it runs."""
+        return self._look().ended
+
+    @property
+    def elapsed(self) -> float:
+        """How long it ran, or has run until now."""
+        finished = self.finished_at
+        return max(0.0, (self._seen_at if finished is None else finished) - self.launched_at)
+
+    @property
+    def survivors(self) -> list[Process]:
+        """Its processes that are still alive although it has ended."""
+        alive: list[Process] = []
+
+        def certain() -> bool:
+            census = self._ask()
+            ended = self._look().outcome is not Outcome.RUNNING
+            alive[:] = payload(census.processes, self.token) if census and ended else []
+            # A wrapper of older releases writes the result first and kills then.
+            return not alive or census is None or census.now - (self._seen.ended or 0) > self._clock.playbook(DYING)
+
+        Deadline(GRACE).wait_for(certain, every=0.1)
+        return alive
+
+    # Doing something to it.
+
+    def wait(self, within: float | None = None) -> Job:
+        """Wait until it has ended, at most ``within`` playbook seconds, by default as long as its limit allows.
+
+        Raises JobDeadline if it is still running then.
+        """
+        real = self.limit_wall + GRACE if within is None else self._clock.real(within)
+        deadline = Deadline(real)
+        while self._look().outcome is Outcome.RUNNING:
+            self._ask(wait=deadline.left)
+            if deadline.passed and self._look().outcome is Outcome.RUNNING:
+                raise JobDeadline(
+                    f"job {place(self.task, self.host, self.item, self.label)} ({self.jid}) is still running"
+                    f" after {self._clock.playbook(real):g} playbook seconds ({real:g} s)"
+                )
+        return self
+
+    def kill(self, signal: int = signals.SIGKILL) -> None:
+        """Send ``signal`` to its command; the module sees it end and reports that.
+
+        A module that runs no command gets the signal itself. Raises BgasyncError if the
+        job is not running.
+        """
+        module, *commands = self._payload()
+        self._signal(signal, commands or [module])
+
+    def freeze(self) -> None:
+        """Stop its module and commands; the clock of its limit goes on. Raises BgasyncError if it is not running."""
+        self._signal(signals.SIGSTOP, self._payload())
+
+    def thaw(self) -> None:
+        """Let its frozen module and commands go on. Raises BgasyncError if the job is not running."""
+        self._signal(signals.SIGCONT, self._payload())
+
+    def lose(self) -> None:
+        """End it so that no result is ever written. Raises BgasyncError if it is not running."""
+        self._payload()
+
+        def gone() -> bool:
+            census = self._ask()
+            rest = [p for p in census.processes if p.job == self._launch.token and p.alive] if census else []
+            if rest:
+                self._signal(signals.SIGKILL, sorted(rest, key=lambda p: not p.is_wrapper))
+            return not rest
+
+        if not Deadline(GRACE).wait_for(gone) or self.outcome is not Outcome.LOST:
+            raise BgasyncError(f"job {self!r} could not be lost: it had written its result before")
+
+    # For the harness.
+
+    def observe(self, census: Census) -> None:
+        """Judge it anew by what its host said."""
+        if not self._final:
+            file = census.files.get(self.results_file or "")
+            self._seen = judge(self._launch, file, census.processes, census.now)
+            self._seen_at = census.now
+
+    def observe_unreachable(self, reason: str) -> None:
+        """Note that its host does not answer; ``reason`` becomes its ``msg``."""
+        if not self._final:
+            self._seen = Verdict(Outcome.UNREACHABLE, {"msg": reason})
+
+    def close(self) -> None:
+        """From here on, what was seen last is all there is: its host is about to go."""
+        self._closed = True
+
+    @property
+    def settled(self) -> bool:
+        """True when another look cannot tell more."""
+        return self._closed or self._final
+
+    @property
+    def token(self) -> str:
+        """The mark that all its processes carry in the environment variable BGASYNC_JOB."""
+        return self._launch.token
+
+    @property
+    def _final(self) -> bool:
+        return self._seen.outcome not in (Outcome.RUNNING, Outcome.UNREACHABLE)
+
+    def _look(self) -> Verdict:
+        if not self.settled:
+            self._ask()
+        return self._seen
+
+    def _ask(self, wait: float = 0) -> Census | None:
+        if self._closed:
+            return None
+        return take_stock([self], wait=wait)
+
+    def _field(self, name: str) -> str:
+        data = self._look().data
+        return (HIDDEN if name == "msg" else "") if self.no_log else text(data.get(name))
+
+    def _payload(self) -> list[Process]:
+        found: list[Process] = []
+
+        def there() -> bool:
+            census = self._ask()
+            found[:] = payload(census.processes, self.token) if census else []
+            return bool(found) or self._seen.outcome is not Outcome.RUNNING
+
+        # A job that was launched a moment ago may not have started its module yet.
+        Deadline(GRACE).wait_for(there)
+        if self._seen.outcome is not Outcome.RUNNING or not found:
+            raise BgasyncError(f"job {self!r} is not running, so nothing can be done to it")
+        return found
+
+    def _signal(self, signal: int, processes: Iterable[Process]) -> None:
+        assert self._host is not None
+        self._host.send_signal(signal, processes)
+
+
+class Jobs(Sequence[Job]):
+    """The background jobs of a run or of a test, in the order of their launches."""
+
+    def __init__(self, jobs: Iterable[Job] = ()) -> None:
+        self._jobs = list(jobs)
+
+    @overload
+    def __getitem__(self, index: int) -> Job: ...
+    @overload
+    def __getitem__(self, index: slice) -> Jobs: ...
+    def __getitem__(self, index: int | slice) -> Job | Jobs:
+        return Jobs(self._jobs[index]) if isinstance(index, slice) else self._jobs[index]
+
+    def __len__(self) -> int:
+        return len(self._jobs)
+
+    def __iter__(self) -> Iterator[Job]:
+        return iter(self._jobs)
+
+    def __repr__(self) -> str:
+        return f"<Jobs {self._jobs!r}>"
+
+    def where(
+        self,
+        *,
+        task: str | None = None,
+        host: str | None = None,
+        item: Any = None,
+        outcome: Outcome | str | None = None,
+        collected: bool | None = None,
+    ) -> Jobs:
+        """Return the jobs that fit all that is given. ``item`` is an item or its label."""
+        return Jobs(
+            job
+            for job in self._jobs
+            if (task is None or job.is_called(task))
+            and (host is None or job.host == host)
+            and item_fits(item, job)
+            and (collected is None or job.collected == collected)
+            and (outcome is None or job.outcome == outcome)
+        )
+
+    def one(self, task: str, *, host: str | None = None, item: Any = None) -> Job:
+        """Return the one job that fits; raises NotThere or Ambiguous, which list what there is."""
+        found = self.where(task=task, host=host, item=item)
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise Ambiguous(f"{len(found)} jobs fit {place(task, host, item)}, say host= or item=:{listing(found)}")
+        raise NotThere(f"no background job {place(task, host, item)}; there are: {listing(self._jobs)}")
+
+
+def take_stock(jobs: Iterable[Job], *, wait: float = 0) -> Census | None:
+    """Look at the jobs that are not settled, with one question to each host; return the last answer.
+
+    With ``wait``, each host answers once none of them runs any more, or after so many real seconds.
+    """
+    by_host: dict[int, list[Job]] = {}
+    for job in jobs:
+        if job._host is None:
+            job.observe_unreachable(f"{job.machine!r} is no host of the scenario")
+        else:
+            by_host.setdefault(id(job._host), []).append(job)
+    census = None
+    for group in by_host.values():
+        host = group[0]._host
+        assert host is not None
+        files = [job.results_file for job in group if job.results_file and not job.settled]
+        try:
+            census = host.census(files=files, until_ended=[job.token for job in group], wait=wait)
+        except HostProblem as problem:
+            for job in group:
+                job.observe_unreachable(str(problem))
+            continue
+        for job in group:
+            job.observe(census)
+    return census

@@ -1,0 +1,193 @@
+"""What a test holds in its hand: the hosts it asked for, and the runs of playbooks on them."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypedDict, Unpack
+
+from pytest_bgasync.ansible import ansible_playbook, environment, project_folder
+from pytest_bgasync.clock import Clock
+from pytest_bgasync.errors import Ambiguous, StoppedRun, UsageProblem
+from pytest_bgasync.hosts import Host
+from pytest_bgasync.jobs import JobHost, Jobs, take_stock
+from pytest_bgasync.playbooks import check_playbook, find_playbook
+from pytest_bgasync.runs import Order, Process, Run
+from pytest_bgasync.scenario import LOCALHOST, Scenario
+from pytest_bgasync.tasks import listing
+
+
+@dataclass(frozen=True)
+class Places:
+    """Where a test's playbooks are looked for: ``playbooks``, then ``beside`` the test, then ``root``."""
+
+    playbooks: Path
+    beside: Path
+    root: Path
+
+    @property
+    def folders(self) -> tuple[Path, Path, Path]:
+        """The folders in the order in which they are looked through."""
+        return (self.playbooks, self.beside, self.root)
+
+
+class RunOptions(TypedDict, total=False):
+    """How a playbook is run. Each may be left out."""
+
+    extra_vars: Mapping[str, Any] | None
+    """As --extra-vars."""
+    limit: str | None
+    """As --limit: a pattern of hosts."""
+    tags: str | Sequence[str] | None
+    """As --tags."""
+    skip_tags: str | Sequence[str] | None
+    """As --skip-tags."""
+    check: bool
+    """As --check."""
+    args: Sequence[str]
+    """More arguments for ansible-playbook."""
+    env: Mapping[str, str] | None
+    """More environment variables for ansible-playbook."""
+    limits: Mapping[str, float] | None
+    """For each task named, another async limit in this run, in real seconds."""
+    deadline: float | None
+    """Real seconds after which the run is stopped; by default the ini key bgasync_deadline."""
+
+
+class Lab:
+    """The hosts of one test, up and answering, and what runs on them.
+
+    ``hosts`` maps names to hosts; ``localhost`` is the container in which delegated and local
+    tasks land; ``time_scale`` is real seconds for one playbook second.
+    """
+
+    def __init__(self, scenario: Scenario, places: Places, clock: Clock, deadline: float) -> None:
+        self._scenario = scenario
+        self._places = places
+        self._clock = clock
+        self._deadline = deadline
+        self._runs: list[Run] = []
+        self._count = 0
+        self.hosts: Mapping[str, Host] = scenario.hosts
+
+    @property
+    def host(self) -> Host:
+        """The only host; raises Ambiguous, listing them, when there are several."""
+        if len(self.hosts) != 1:
+            raise Ambiguous(
+                f"this test has {len(self.hosts)} hosts, choose one with bgasync.hosts[name]: {listing(self.hosts)}"
+            )
+        return next(iter(self.hosts.values()))
+
+    @property
+    def localhost(self) -> Host:
+        """The container that stands for the controller: delegate_to localhost lands there."""
+        assert self._scenario.localhost is not None
+        return self._scenario.localhost
+
+    @property
+    def time_scale(self) -> float:
+        """Real seconds for one playbook second."""
+        return self._clock.scale
+
+    @property
+    def jobs(self) -> Jobs:
+        """The background jobs of all runs of this test."""
+        return Jobs(job for run in self._runs for job in run.jobs)
+
+    def run(self, playbook: str | Path, **options: Unpack[RunOptions]) -> Run:
+        """Run a playbook to its end. One that fails is a Run with ``rc != 0``, not an exception.
+
+        A relative path is looked for in the folder of the ini key ``bgasync_playbooks``, beside
+        the test file and in pytest's rootdir. For the options see RunOptions.
+
+        Raises PlaybookProblem when it cannot be run at all, and PlaybookDeadline or
+        PlaybookKilled, with what was known until then, when it did not come to its own end.
+        """
+        return self._play(find_playbook(playbook, self._places.folders), str(playbook), options)
+
+    def run_text(self, yaml_text: str, **options: Unpack[RunOptions]) -> Run:
+        """Run a playbook that is given as text; roles, group_vars and the like are found as by ``run``."""
+        folder = self._new_folder()
+        beside = next((place for place in self._places.folders if place.is_dir()), self._places.root)
+        for entry in beside.iterdir():
+            (folder / entry.name).symlink_to(entry)
+        path = folder / "text.yml"
+        path.unlink(missing_ok=True)
+        path.write_text(yaml_text, encoding="utf-8")
+        return self._play(path, "given as text", options)
+
+    def close(self) -> None:
+        """See how the jobs that still ran stand, for the summary; their hosts are about to go."""
+        take_stock(job for job in self.jobs if not job.settled)
+        for job in self.jobs:
+            job.close()
+
+    def _play(self, path: Path, name: str, options: RunOptions) -> Run:
+        check_playbook(path)
+        words, limits, deadline = _checked(options, self._deadline)
+        in_tree = self._scenario.folder not in path.parents
+        cwd = project_folder(path.parent if in_tree else self._places.beside, self._places.root)
+        inventory = self._scenario.folder / "inventory.json"
+        inventory.write_text(json.dumps(self._scenario.inventory(), indent=2))
+        order = Order(
+            command=[str(ansible_playbook()), "-i", str(inventory), *words, str(path)],
+            env=environment({**os.environ, **(options.get("env") or {})}, cwd),
+            cwd=cwd,
+            folder=self._new_folder(),
+            playbook=name,
+            hosts=tuple(self.hosts),
+            localhost=self._scenario.variables(LOCALHOST),
+            limits=limits,
+            deadline=deadline,
+            clock=self._clock,
+        )
+        try:
+            run = Process(order, self._job_host).wait()
+        except StoppedRun as stopped:
+            self._runs.append(stopped.run)
+            raise
+        self._runs.append(run)
+        return run
+
+    def _job_host(self, name: str) -> JobHost | None:
+        return self.localhost if name in (LOCALHOST, "127.0.0.1", "::1") else self.hosts.get(name)
+
+    def _new_folder(self) -> Path:
+        self._count += 1
+        folder = self._scenario.folder / f"run{self._count}"
+        folder.mkdir()
+        return folder
+
+
+def _checked(options: RunOptions, default_deadline: float) -> tuple[list[str], dict[str, float], float]:
+    """Return ansible-playbook's arguments, the limits and the deadline; raises UsageProblem."""
+    for option in options:
+        if option not in RunOptions.__annotations__:
+            raise UsageProblem(f"run() has no argument {option!r}; it takes: {', '.join(RunOptions.__annotations__)}")
+    limits = dict(options.get("limits") or {})
+    for task, limit in limits.items():
+        _positive(limit, f"limits=: the limit of {task!r}")
+    deadline = options.get("deadline")
+    if deadline is not None:
+        _positive(deadline, "deadline=")
+    words: list[str] = []
+    if extra_vars := options.get("extra_vars"):
+        words += ["--extra-vars", json.dumps(dict(extra_vars))]
+    if (limit_hosts := options.get("limit")) is not None:
+        words += ["--limit", limit_hosts]
+    for option, value in (("--tags", options.get("tags")), ("--skip-tags", options.get("skip_tags"))):
+        if value is not None:
+            words += [option, value if isinstance(value, str) else ",".join(value)]
+    if options.get("check"):
+        words.append("--check")
+    words += options.get("args") or ()
+    return words, limits, default_deadline if deadline is None else deadline
+
+
+def _positive(value: object, what: str) -> None:
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        raise UsageProblem(f"{what} is a number of real seconds above 0, not {value!r}")

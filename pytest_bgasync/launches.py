@@ -1,0 +1,123 @@
+"""Which background jobs a run launched and how often it asked for them: a pure fold over its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from pytest_bgasync.clock import Clock
+from pytest_bgasync.events import Event
+
+
+@dataclass(frozen=True)
+class Poll:
+    """One time the play asked for a job, and what it was told.
+
+    ``at`` is in playbook seconds since the scenario began. ``failed`` and ``timed_out`` mean
+    something once it is ``finished``.
+    """
+
+    at: float
+    finished: bool
+    failed: bool
+    timed_out: bool
+
+
+@dataclass
+class Launch:
+    """A background job as its run knows it. Times are playbook seconds, ``wall`` ones real seconds."""
+
+    token: str
+    task_id: str
+    task: str
+    full_name: str
+    """The name with its role in front."""
+    host: str
+    machine: str
+    """The host whose processes and files the job is: another than ``host`` with delegate_to."""
+    item: Any
+    user: str
+    jid: str | None
+    results_file: str | None
+    limit: float
+    limit_wall: int
+    poll: int
+    no_log: bool
+    launched_at: float
+    label: str | None = None
+    ended_task: bool = False
+    """The task that launched it has returned."""
+    polls: list[Poll] = field(default_factory=list)
+    collected: bool = False
+    reported: dict[str, Any] = field(default_factory=dict)
+    """The final result as a task of the play returned it; empty when none did."""
+
+
+def fold(events: Iterable[Event], clock: Clock, limits: Iterable[str] = ()) -> list[Launch]:
+    """Return the jobs in the order of their launches. ``limits``: tasks whose limit this run replaced."""
+    replaced = set(limits)
+    launches: list[Launch] = []
+    by_jid: dict[str, Launch] = {}
+    full_names: dict[str, str] = {}
+    for event in events:
+        kind = event["event"]
+        if kind == "task_started":
+            full_names[event["task_id"]] = event["full_name"]
+        elif kind == "job_launched":
+            full_name = full_names.get(event["task_id"], event["task"])
+            overridden = bool({event["task"], full_name} & replaced)
+            launch = _launch(event, clock, full_name, overridden=overridden)
+            launches.append(launch)
+            if launch.jid is not None:
+                by_jid[launch.jid] = launch
+        elif kind == "job_polled":
+            if (job := by_jid.get(event["jid"])) is not None and event["found"]:
+                at = clock.at(event["at"])
+                job.polls.append(Poll(at, event["finished"], event["failed"], event["timed_out"]))
+                job.collected = job.collected or event["finished"]
+        elif kind == "item_result" or (kind == "task_result" and not event["loop"]):
+            _take_result(event, launches, by_jid)
+    return launches
+
+
+def _take_result(event: Event, launches: list[Launch], by_jid: dict[str, Launch]) -> None:
+    """Give what a task returned to the job it speaks of."""
+    data = event["data"]
+    jid = data.get("ansible_job_id") or (data.get("async_result") or {}).get("ansible_job_id")
+    if (launch := by_jid.get(jid)) is None:
+        launch = next((job for job in launches if not job.ended_task and _is_of(event, job)), None)
+    if launch is None:
+        return
+    if _is_of(event, launch):
+        launch.label = event.get("label")
+        launch.ended_task = True
+        # Its task has waited for it and said how it ended, be it by giving up.
+        launch.collected = launch.collected or launch.poll > 0
+    if data.get("finished"):
+        launch.reported = data
+
+
+def _is_of(event: Event, launch: Launch) -> bool:
+    """Say whether a result is that of the task, host and item that launched a job."""
+    return (event["task_id"], event["host"], event.get("item")) == (launch.task_id, launch.host, launch.item)
+
+
+def _launch(event: Event, clock: Clock, full_name: str, *, overridden: bool) -> Launch:
+    return Launch(
+        token=event["token"],
+        task_id=event["task_id"],
+        task=event["task"],
+        full_name=full_name,
+        host=event["host"],
+        machine=event["delegate"] or event["host"],
+        item=event["item"],
+        user=event["user"],
+        jid=event["jid"],
+        results_file=event["results_file"],
+        limit=clock.playbook(event["limit_wall"]) if overridden else event["limit"],
+        limit_wall=event["limit_wall"],
+        poll=event["poll"],
+        no_log=event["no_log"],
+        launched_at=clock.at(event["at"]),
+    )

@@ -1,0 +1,64 @@
+"""Locks between processes of one machine, and the folder they live in."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO
+
+from pytest_bgasync.clock import Deadline
+from pytest_bgasync.errors import BgasyncError
+
+
+def cache_folder() -> Path:
+    """Return the folder for locks and logs, which outlive a run; it exists afterwards."""
+    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    folder = Path(base) / "pytest-bgasync"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+class FileLock:
+    """A lock on a file of the cache folder; the kernel frees it when its process ends."""
+
+    def __init__(self, name: str) -> None:
+        self.path = cache_folder() / f"{name}.lock"
+        self._stream: IO[str] | None = None
+
+    def try_acquire(self, *, shared: bool = False) -> bool:
+        """Take the lock, or change the kind of it, if nobody is in the way."""
+        if self._stream is None:
+            self._stream = self.path.open("a")
+        try:
+            fcntl.flock(self._stream, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+        return True
+
+    def acquire(self, *, shared: bool = False, within: float) -> None:
+        """Take the lock; raise BgasyncError when others hold it for ``within`` real seconds."""
+        if not Deadline(within).wait_for(lambda: self.try_acquire(shared=shared), every=0.1):
+            raise BgasyncError(
+                f"another process has held {self.path} for {within:.0f} s:"
+                " wait for the other run to end, or end the process that holds it"
+            )
+
+    def release(self) -> None:
+        """Give the lock back."""
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+
+@contextmanager
+def locked(name: str, *, within: float) -> Iterator[None]:
+    """Hold the lock ``name`` alone."""
+    lock = FileLock(name)
+    lock.acquire(within=within)
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,83 @@
+"""Whose a container, network or image is, so that dead runs are swept and nobody else's things are."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+from docker.errors import DockerException
+
+from pytest_bgasync.engine import Engine
+
+OWNER = "bgasync.owner"
+#: Seconds after which an unused thing of a run that cannot be asked about counts as left behind.
+ABANDONED = 3600
+
+
+def owner_label() -> dict[str, str]:
+    """Return the label that says which process made a thing."""
+    return {OWNER: json.dumps({"domain": _domain(), "pid": os.getpid(), "born": _born(os.getpid())})}
+
+
+def sweep(engine: Engine) -> list[str]:
+    """Remove what dead runs left in the engine; return the names of what was removed."""
+    client, removed = engine.client, []
+    ours = {"label": OWNER}
+    for container in client.containers.list(all=True, filters=ours, ignore_removed=True):
+        # A container ends with its run by itself; what is left was created and never started.
+        if _dead(container.attrs["Config"]["Labels"][OWNER], container.attrs["Created"], container.status != "running"):
+            with suppress(DockerException):
+                container.remove(force=True, v=True)
+                removed.append(f"container {container.name}")
+    for network in client.networks.list(filters=ours):
+        if _dead(network.attrs["Labels"][OWNER], network.attrs["Created"], unused=True):
+            with suppress(DockerException):  # the engine refuses while a container is on it
+                network.remove()
+                removed.append(f"network {network.name}")
+    for image in client.images.list(filters={**ours, "dangling": True}):
+        if _dead(image.labels[OWNER], image.attrs["Created"], unused=True):
+            with suppress(DockerException):
+                client.images.remove(image.id)
+                removed.append(f"image {image.short_id}")
+    return removed
+
+
+def _dead(label: str, created: str, unused: bool) -> bool:
+    """Say whether the run that made a thing is over.
+
+    A run on this machine is asked for by its process. For any other only age can speak,
+    and only of what is not in use.
+    """
+    try:
+        owner: dict[str, Any] = json.loads(label)
+        if owner["domain"] == _domain():
+            return bool(_born(int(owner["pid"])) != owner["born"])
+    except (ValueError, TypeError, KeyError):
+        return False  # not written by us
+    return unused and time.time() - _epoch(created) > ABANDONED
+
+
+def _domain() -> str:
+    """Name the set of processes that this process can see."""
+    with suppress(OSError):
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+        return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+    return f"{os.uname().nodename} {psutil.boot_time()}"
+
+
+def _born(pid: int) -> float | None:
+    try:
+        return psutil.Process(pid).create_time()
+    except psutil.Error:
+        return None
+
+
+def _epoch(created: str) -> float:
+    whole = created.split(".")[0].removesuffix("Z")
+    return datetime.fromisoformat(whole + "+00:00").timestamp()

@@ -1,0 +1,51 @@
+"""Finds the author's playbook and sees that it is one, before anything is run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import yaml
+
+from pytest_bgasync.errors import PlaybookProblem
+from pytest_bgasync.tasks import listing
+
+_PLAY = {"hosts", "import_playbook", "ansible.builtin.import_playbook", "ansible.legacy.import_playbook"}
+
+
+def find_playbook(name: str | Path, folders: Iterable[Path]) -> Path:
+    """Return the playbook, looked for in each folder in turn; raises PlaybookProblem where it is in none."""
+    places = [folder / name for folder in dict.fromkeys(folders)]
+    for place in places:
+        if place.is_file():
+            return place.resolve()
+    raise PlaybookProblem(f"playbook {str(name)!r} is not there; looked for: {listing(places)}")
+
+
+def check_playbook(path: Path) -> None:
+    """Raise PlaybookProblem unless the file is a list of plays. What the plays say is Ansible's to judge."""
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PlaybookProblem(f"playbook {path} cannot be read: {error}") from None
+    if content.startswith("$ANSIBLE_VAULT"):
+        return
+    try:
+        # Composed, not loaded: tags such as !vault need no meaning here.
+        document = yaml.compose(content, Loader=yaml.SafeLoader)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise PlaybookProblem(f"playbook {path}{where} is not YAML: {getattr(error, 'problem', error)}") from None
+    if document is None:
+        raise PlaybookProblem(f"playbook {path} is empty: it needs at least one play")
+    plays = document.value if isinstance(document, yaml.SequenceNode) else []
+    if not plays:
+        raise PlaybookProblem(f"playbook {path} has no play: a playbook is a list of plays, each with hosts and tasks")
+    for play in plays:
+        keys = {key.value for key, _ in play.value} if isinstance(play, yaml.MappingNode) else set()
+        if not keys & _PLAY:
+            raise PlaybookProblem(
+                f"playbook {path} line {play.start_mark.line + 1}: this entry is no play,"
+                " it has neither hosts nor import_playbook (a file of tasks is not a playbook)"
+            )

@@ -1,0 +1,214 @@
+"""Runs a playbook with ansible-playbook, and what came of it."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pytest_bgasync import launches, tasks
+from pytest_bgasync.clock import LIMIT_FLOOR, Clock
+from pytest_bgasync.errors import AnsibleProblem, NotThere, PlaybookDeadline, PlaybookKilled, PlaybookProblem
+from pytest_bgasync.events import Event, read_events
+from pytest_bgasync.jobs import GRACE, Job, JobHost, Jobs, take_stock
+from pytest_bgasync.scenario import end_processes
+from pytest_bgasync.tasks import Recap, TaskResult, listing
+from pytest_bgasync.verdict import gave_up
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is to be run, and how: all that distinguishes one run from another."""
+
+    command: Sequence[str]
+    env: Mapping[str, str]
+    cwd: Path
+    folder: Path
+    """Where the run keeps its files; empty when it begins."""
+    playbook: str
+    """What messages call the playbook."""
+    hosts: Sequence[str]
+    """The names of the scenario's hosts, for messages."""
+    localhost: Mapping[str, Any]
+    """The connection variables of the container that localhost is."""
+    limits: Mapping[str, float]
+    deadline: float
+    """Real seconds."""
+    clock: Clock
+
+
+class Run:
+    """What a playbook did. Times are playbook seconds; ``wall`` is in real seconds.
+
+    ``rc``, ``stdout`` and ``stderr`` are those of ansible-playbook, ``events`` what our callback
+    wrote (docs/events.md), ``recap`` its closing counts for each host, ``jobs`` all background
+    jobs the run launched.
+    """
+
+    def __init__(self, order: Order, rc: int, wall: float, hosts: Callable[[str], JobHost | None]) -> None:
+        self.rc = rc
+        self.wall = wall
+        self.playbook = order.playbook
+        self.stdout = _text(order.folder / "stdout")
+        self.stderr = _text(order.folder / "stderr")
+        self.events: list[Event] = read_events(order.folder / "events.jsonl")
+        self.elapsed = order.clock.playbook(wall)
+        self._tasks = tasks.fold(self.events, order.clock)
+        found = launches.fold(self.events, order.clock, order.limits)
+        self.jobs = Jobs(Job(launch, hosts(launch.machine), order.clock) for launch in found)
+        take_stock(self.jobs)
+        # The play gave up waiting; the job's own limit ends it a moment later. See it to its end.
+        late = [job for job, launch in zip(self.jobs, found, strict=True) if gave_up(launch) and not job.settled]
+        if late:
+            take_stock(late, wait=max(job.limit_wall for job in late) + GRACE)
+
+    def __repr__(self) -> str:
+        return f"<Run {self.playbook} rc={self.rc} jobs={len(self.jobs)}>"
+
+    @property
+    def ok(self) -> bool:
+        """True when ansible-playbook exited with 0."""
+        return self.rc == 0
+
+    @property
+    def ansible_version(self) -> str:
+        """The version of ansible-core that ran it."""
+        return next((str(e["ansible_version"]) for e in self.events if e["event"] == "run_started"), "")
+
+    @property
+    def recap(self) -> Mapping[str, Recap]:
+        """The closing counts, by host."""
+        return self._tasks.recap
+
+    def job(self, task: str, *, host: str | None = None, item: Any = None) -> Job:
+        """Return the one background job of a task; raises NotThere or Ambiguous, which list what there is."""
+        return self.jobs.one(task, host=host, item=item)
+
+    def result(self, task: str, *, host: str | None = None, item: Any = None) -> TaskResult:
+        """Return the one result of a task; raises NotThere or Ambiguous, which list what there is."""
+        return self._tasks.result(task, host, item)
+
+    def results(self, task: str, *, host: str | None = None, item: Any = None) -> list[TaskResult]:
+        """Return the results of a task, one for each host, or item where it has a loop."""
+        return self._tasks.find(task, host, item)
+
+    def ran(self, task: str, *, host: str | None = None) -> bool:
+        """Say whether a task was reached and not skipped, on ``host`` or on any."""
+        return self._tasks.ran(task, host)
+
+    def path(self, host: str) -> list[str]:
+        """Return the names of the tasks that ran on a host, in order; raises NotThere for an unknown host."""
+        known = {at for _, at in self._tasks.reached}
+        if host not in known:
+            raise NotThere(f"this run reached no task on {host!r}, only on: {listing(sorted(known))}")
+        return self._tasks.path(host)
+
+
+@dataclass
+class Process:
+    """A running ansible-playbook."""
+
+    order: Order
+    hosts: Callable[[str], JobHost | None]
+    started: float = field(default_factory=time.monotonic)
+
+    def __post_init__(self) -> None:
+        order = self.order
+        contract = {
+            "events": str(order.folder / "events.jsonl"),
+            "time_scale": order.clock.scale,
+            "limit_floor": LIMIT_FLOOR,
+            "limits": dict(order.limits),
+            "localhost": dict(order.localhost),
+        }
+        (order.folder / "run.json").write_text(json.dumps(contract))
+        env = {
+            **order.env,
+            "BGASYNC_RUN": str(order.folder / "run.json"),
+            "ANSIBLE_LOCAL_TEMP": str(order.folder / "tmp"),
+        }
+        with (order.folder / "stdout").open("wb") as out, (order.folder / "stderr").open("wb") as err:
+            self._process = subprocess.Popen(
+                [*_ends_with_us(), *order.command],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env, cwd=order.cwd, start_new_session=True,
+            )  # fmt: skip
+
+    def wait(self) -> Run:
+        """Wait for its end and return what came of it.
+
+        Raises PlaybookDeadline, PlaybookKilled, PlaybookProblem or AnsibleProblem.
+        """
+        order = self.order
+        try:
+            rc = self._process.wait(order.deadline)
+        except subprocess.TimeoutExpired:
+            run = self._run(self.end())
+            raise PlaybookDeadline(
+                f"playbook {order.playbook} was stopped at its deadline of {order.deadline:g} s{_last(run)}:"
+                " see what it waits for, or give it more with deadline= or the ini key bgasync_deadline",
+                run,
+            ) from None
+        except BaseException:
+            self.end()
+            raise
+        run = self._run(rc)
+        if rc < 0:
+            end_processes(order.folder)
+            raise PlaybookKilled(
+                f"ansible-playbook was ended by {signal.Signals(-rc).name} from outside{_last(run)}", run
+            )
+        _raise_unless_it_played(run, order)
+        return run
+
+    def end(self) -> int:
+        """End it now, with all its workers; return its exit status."""
+        self._process.kill()
+        rc = self._process.wait()
+        end_processes(self.order.folder)
+        return rc
+
+    def _run(self, rc: int) -> Run:
+        return Run(self.order, rc, time.monotonic() - self.started, self.hosts)
+
+
+def _raise_unless_it_played(run: Run, order: Order) -> None:
+    kinds = [event["event"] for event in run.events]
+    if run.ok and "run_started" not in kinds and "--syntax-check" not in order.command:
+        raise AnsibleProblem(
+            "ansible-playbook did not load the callback of the harness, so nothing is known of its jobs:"
+            f" {run.stderr.strip()[-500:] or 'it gave no reason'}"
+        )
+    if "host_started" in kinds or "task_result" in kinds:
+        return
+    if "no_hosts_matched" in kinds or "does not match any hosts" in run.stderr or "leaves us with no hosts" in (
+        run.stderr + run.stdout
+    ):
+        plays = [e for e in run.events if e["event"] == "play_started"]
+        wanted = ", ".join(str(pattern) for play in plays for pattern in play["hosts"]) or "the pattern or limit"
+        raise PlaybookProblem(
+            f"playbook {order.playbook}: hosts: {wanted} matches no host of the scenario; it has: "
+            + ", ".join(order.hosts)
+        )
+
+
+def _last(run: Run) -> str:
+    started = [event for event in run.events if event["event"] == "task_started"]
+    return f" while it was at the task {started[-1]['task']!r}" if started else " before its first task"
+
+
+def _ends_with_us() -> list[str]:
+    """Return the words before a command that let it die with this process, where the system has them."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+
+

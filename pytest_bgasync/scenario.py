@@ -1,0 +1,180 @@
+"""The network and the containers of one test: up together, gone together."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import tempfile
+import uuid
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+from docker.errors import DockerException
+
+from pytest_bgasync import ssh
+from pytest_bgasync.clock import Clock, Deadline
+from pytest_bgasync.containers import Container
+from pytest_bgasync.engine import Engine
+from pytest_bgasync.errors import HostProblem
+from pytest_bgasync.hosts import Host
+from pytest_bgasync.jobs import Jobs
+from pytest_bgasync.owner import owner_label
+from pytest_bgasync.spec import Spec
+
+LOCALHOST = "localhost"
+#: Real seconds in which a host that was started answers over ssh.
+BOOT = 60.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one host may use: ``memory`` as the engine writes it ("1g"), and a number of processes."""
+
+    memory: str = "1g"
+    pids: int = 1024
+
+
+class Scenario:
+    """The hosts of one test on a network of their own, and the folder for what their runs write."""
+
+    def __init__(self, engine: Engine, key: ssh.Key, clock: Clock, spec: Spec, limits: Limits) -> None:
+        self._engine = engine
+        self._key = key
+        self._clock = clock
+        self._limits = limits
+        self._groups = spec.groups or {}
+        self._id = uuid.uuid4().hex[:10]
+        self._network: Any = None
+        self._containers: dict[str, Container] = {}
+        self.folder = Path(tempfile.mkdtemp(prefix="bga-"))
+        self.hosts: dict[str, Host] = {}
+        self.localhost: Host | None = None
+        self._names = spec.hosts
+
+    def up(self, image: str, localhost_image: str, jobs: Callable[[], Jobs], *, boot: float = BOOT) -> None:
+        """Start all hosts side by side and wait until each answers; raises HostProblem."""
+        self.control.mkdir()
+        try:
+            self._network = self._engine.client.networks.create(
+                f"bgasync-{self._id}", driver="bridge", labels=owner_label()
+            )
+        except DockerException as error:
+            raise HostProblem(
+                f"the network of the scenario could not be created ({error}): remove networks that nothing uses"
+                " (bgasync clean removes those of dead runs)"
+            ) from None
+        images = {**dict.fromkeys(self._names, image), LOCALHOST: localhost_image}
+        deadline = Deadline(boot)
+        with ThreadPoolExecutor(max_workers=min(len(images), 16)) as pool:
+            starts = [pool.submit(self._start, name, images[name], deadline) for name in images]
+        for start in starts:
+            start.result()
+        addresses = {name: container.port(22) for name, container in self._containers.items()}
+        self.ssh_config.write_text(ssh.client_config(addresses, self._key, self.control))
+        hosts = {name: self._host(name, jobs) for name in images}
+        self.localhost = hosts.pop(LOCALHOST)
+        self.hosts.update(hosts)
+
+    @property
+    def ssh_config(self) -> Path:
+        """An ssh_config that knows the hosts by name."""
+        return self.folder / "ssh_config"
+
+    @property
+    def control(self) -> Path:
+        """The folder of the ssh connections that are kept open over the runs of a test."""
+        return self.folder / "cp"
+
+    def inventory(self) -> dict[str, Any]:
+        """Return the Ansible inventory of the scenario, without localhost."""
+        hosts = {name: self.variables(name) for name in self._names}
+        children = {group: {"hosts": dict.fromkeys(names, {})} for group, names in self._groups.items()}
+        return {"all": {"hosts": hosts, "children": children}}
+
+    def variables(self, name: str) -> Mapping[str, Any]:
+        """Return the connection variables of a host."""
+        return ssh.ansible_variables(self._containers[name].port(22), self._key, self.control)
+
+    def close(self) -> None:
+        """Remove the hosts, the network, the folder, and the processes that runs left on this machine."""
+        end_processes(self.folder)
+        problems: list[Exception] = []
+        if self._containers:
+            with ThreadPoolExecutor(max_workers=min(len(self._containers), 16)) as pool:
+                removals = [pool.submit(container.remove) for container in self._containers.values()]
+            problems += [error for removal in removals if isinstance(error := removal.exception(), Exception)]
+        if self._network is not None:
+            try:
+                self._network.remove()
+            except DockerException as error:
+                problems.append(HostProblem(f"network {self._network.name} could not be removed: {error}"))
+        shutil.rmtree(self.folder, ignore_errors=True)
+        if problems:
+            raise problems[0]
+
+    def _start(self, name: str, image: str, deadline: Deadline) -> None:
+        api = self._engine.client.api
+        container = Container(self._engine, f"bgasync-{self._id}-{name}", name, {
+            "image": image,
+            "command": ["/usr/lib/bgasync/init"],
+            "entrypoint": [],
+            "user": "0",
+            "hostname": name,
+            "environment": {"BGASYNC_AUTHORIZED_KEY": self._key.public},
+            "labels": owner_label(),
+            "ports": [22],
+            "host_config": api.create_host_config(
+                auto_remove=True,
+                init=True,
+                port_bindings={22: ("127.0.0.1", None)},
+                mem_limit=self._limits.memory,
+                memswap_limit=self._limits.memory,
+                pids_limit=self._limits.pids,
+            ),
+            "networking_config": api.create_networking_config(
+                {self._network.name: api.create_endpoint_config(aliases=[name])}
+            ),
+        })  # fmt: skip
+        self._containers[name] = container
+        address = container.port(22)
+        if not deadline.wait_for(lambda: container.ended or ssh.answers(address, deadline)):
+            raise HostProblem(
+                f"host {name} (image {image}) did not answer over ssh within {deadline.seconds:g} s: see what its"
+                f" image starts in /etc/bgasync/boot.d. {container.last_words()}"
+            )
+        if container.ended:
+            raise HostProblem(f"host {name} (image {image}) ended while it was starting. {container.last_words()}")
+
+    def _host(self, name: str, jobs: Callable[[], Jobs]) -> Host:
+        container = self._containers[name]
+        return Host(name, container.ip(self._network.name), container, self._clock, self.ssh_config, jobs)
+
+
+def end_processes(folder: Path) -> None:
+    """End every process of this machine that a run in ``folder`` started, Ansible's workers and ssh included."""
+
+    def left() -> list[psutil.Process]:
+        # Workers make sessions of their own and outlive their parent: only the environment tells.
+        found = []
+        for process in psutil.process_iter(["environ"]):
+            mark = (process.info["environ"] or {}).get("BGASYNC_RUN", "")
+            if Path(mark).is_relative_to(folder) and process.pid != os.getpid() and process.is_running():
+                if process.status() != psutil.STATUS_ZOMBIE:
+                    found.append(process)
+        return found
+
+    def ended() -> bool:
+        processes = left()
+        for process in processes:
+            with suppress(psutil.Error):
+                process.send_signal(signal.SIGKILL)
+        return not processes
+
+    Deadline(10).wait_for(ended)
+

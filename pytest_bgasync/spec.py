@@ -1,0 +1,95 @@
+"""What a test asks for with its marker, checked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_bgasync.clock import checked_scale
+from pytest_bgasync.errors import UsageProblem
+
+ARGUMENTS = ("hosts", "image", "time_scale")
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.IGNORECASE)
+_GROUP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A scenario: its hosts in order, its groups, and what replaces the configured defaults."""
+
+    hosts: tuple[str, ...] = ("host1",)
+    groups: Mapping[str, tuple[str, ...]] | None = None
+    image: str | None = None
+    time_scale: float | None = None
+
+
+def parse_marker(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Spec:
+    """Return what ``@pytest.mark.bgasync(...)`` asks for; raises UsageProblem."""
+    if len(args) > 1:
+        raise UsageProblem("the bgasync marker takes one positional argument, hosts; give the others by name")
+    if args and "hosts" in kwargs:
+        raise UsageProblem("the bgasync marker got hosts twice, by position and by name: give it once")
+    for name in kwargs:
+        if name not in ARGUMENTS:
+            raise UsageProblem(f"the bgasync marker has no argument {name!r}; it takes: {', '.join(ARGUMENTS)}")
+    hosts, groups = _hosts(args[0] if args else kwargs.get("hosts", 1))
+    image, scale = kwargs.get("image"), kwargs.get("time_scale")
+    if image is not None and (not isinstance(image, str) or not image.strip()):
+        raise UsageProblem(f"the bgasync marker's image is the name of an image or a folder, not {image!r}")
+    if scale is not None:
+        scale = checked_scale(scale, where="the bgasync marker's time_scale")
+    return Spec(hosts, groups, image, scale)
+
+
+def _hosts(wanted: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]] | None]:
+    if isinstance(wanted, int) and not isinstance(wanted, bool):
+        if wanted < 1:
+            raise UsageProblem(f"the bgasync marker asks for {wanted} hosts: a scenario has at least one")
+        return tuple(f"host{n}" for n in range(1, wanted + 1)), None
+    if isinstance(wanted, Mapping):
+        groups = {_group(group): _names(names, f"group {group!r}") for group, names in wanted.items()}
+        hosts = tuple(dict.fromkeys(name for names in groups.values() for name in names))
+        for clash in set(hosts) & set(groups):
+            raise UsageProblem(f"the bgasync marker has a host and a group of the same name {clash!r}: rename one")
+        if not hosts:
+            raise UsageProblem("the bgasync marker asks for no hosts: a scenario has at least one")
+        return hosts, groups
+    if isinstance(wanted, Iterable) and not isinstance(wanted, str | bytes):
+        return _names(wanted, "hosts"), None
+    raise UsageProblem(
+        "the bgasync marker's hosts is a count, a list of names, or a mapping from groups to lists of names,"
+        f" not {wanted!r}"
+    )
+
+
+def _names(wanted: Any, where: str) -> tuple[str, ...]:
+    if isinstance(wanted, str) or not isinstance(wanted, Iterable):
+        raise UsageProblem(f"the bgasync marker's {where} is a list of host names, not {wanted!r}")
+    names = list(wanted)
+    if not names:
+        raise UsageProblem(f"the bgasync marker's {where} is empty: a scenario has at least one host")
+    seen: set[str] = set()
+    for name in names:
+        if not isinstance(name, str) or len(name) > 253 or not _HOST.fullmatch(name):
+            raise UsageProblem(
+                f"the bgasync marker's {where}: {name!r} is no host name"
+                " (letters, digits and hyphens, in parts joined by dots)"
+            )
+        if name.lower() in ("localhost", "all", "ungrouped"):
+            raise UsageProblem(f"the bgasync marker's {where}: {name!r} means something else to Ansible, rename it")
+        if name.lower() in seen:
+            raise UsageProblem(f"the bgasync marker's {where} names {name!r} twice: each host has its own name")
+        seen.add(name.lower())
+    return tuple(names)
+
+
+def _group(name: Any) -> str:
+    if not isinstance(name, str) or not _GROUP.fullmatch(name) or name in ("all", "ungrouped"):
+        raise UsageProblem(
+            f"the bgasync marker's hosts: {name!r} is no name for a group"
+            " (letters, digits and underscores, not beginning with a digit; not all or ungrouped)"
+        )
+    return name

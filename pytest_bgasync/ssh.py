@@ -1,0 +1,88 @@
+"""The ssh connection to hosts: a key made for the session, and the variables Ansible needs."""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_bgasync.clock import Deadline
+from pytest_bgasync.errors import AnsibleProblem
+
+USER = "ansible"
+OPTIONS = {
+    "StrictHostKeyChecking": "no",
+    "UserKnownHostsFile": "/dev/null",
+    "GlobalKnownHostsFile": "/dev/null",
+    "IdentitiesOnly": "yes",
+    "IdentityAgent": "none",
+    "LogLevel": "ERROR",
+    "ConnectTimeout": "20",
+}
+
+
+@dataclass(frozen=True)
+class Key:
+    """A key pair: the file with the private half, and the public half as text."""
+
+    private: Path
+    public: str
+
+
+def make_key(folder: Path) -> Key:
+    """Make a key pair in ``folder``; raises AnsibleProblem where OpenSSH's client is missing."""
+    for command in ("ssh", "ssh-keygen"):
+        if shutil.which(command) is None:
+            raise AnsibleProblem(
+                f"the ssh client is missing ({command} is not on the PATH), and Ansible reaches the hosts by it:"
+                " install OpenSSH's client (on Debian and Ubuntu: apt-get install openssh-client)"
+            )
+    private = folder / "key"
+    made = subprocess.run(
+        ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", "pytest-bgasync", "-f", private],
+        capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=60,
+    )  # fmt: skip
+    if made.returncode != 0:
+        raise AnsibleProblem(f"ssh-keygen could not make a key in {folder}: {made.stderr.strip()}")
+    return Key(private, private.with_suffix(".pub").read_text().strip())
+
+
+def answers(address: tuple[str, int], deadline: Deadline) -> bool:
+    """Say whether an ssh server greets at ``address`` at this moment."""
+    try:
+        with socket.create_connection(address, timeout=max(deadline.left, 0.01)) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def ansible_variables(address: tuple[str, int], key: Key, control: Path) -> dict[str, Any]:
+    """Return the connection variables of a host. ``control`` is the folder for shared connections."""
+    return {
+        "ansible_connection": "ssh",
+        "ansible_host": address[0],
+        "ansible_port": address[1],
+        "ansible_user": USER,
+        "ansible_ssh_private_key_file": str(key.private),
+        "ansible_ssh_pipelining": True,
+        "ansible_ssh_args": "-F none -o ControlMaster=auto -o ControlPersist=60s",
+        "ansible_ssh_common_args": " ".join(f"-o {name}={value}" for name, value in OPTIONS.items()),
+        "ansible_control_path_dir": str(control),
+        "ansible_host_key_checking": False,
+        "ansible_python_interpreter": "/usr/bin/python3",
+    }
+
+
+def client_config(hosts: dict[str, tuple[str, int]], key: Key, control: Path) -> str:
+    """Return an ssh_config that knows the hosts by their names."""
+    blocks = [
+        "\n".join([f"Host {name}", f"  HostName {address}", f"  Port {port}"])
+        for name, (address, port) in hosts.items()
+    ]
+    common = {**OPTIONS, "User": USER, "IdentityFile": str(key.private), "ControlMaster": "auto",
+              "ControlPersist": "60s", "ControlPath": f"{control}/%C"}  # fmt: skip
+    blocks.append("\n".join(["Host *", *(f"  {name} {value}" for name, value in common.items())]))
+    return "\n".join(blocks) + "\n"

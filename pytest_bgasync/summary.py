@@ -1,0 +1,75 @@
+"""What the terminal shows of background jobs."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import TypedDict
+
+from pytest_bgasync.jobs import Job
+
+
+class JobLine(TypedDict):
+    """What is kept of a job for the summary; plain, so that it passes between processes."""
+
+    host: str
+    task: str
+    item: str | None
+    jid: str | None
+    outcome: str
+    rc: int | None
+    elapsed: float
+    limit: float
+    limit_wall: int
+    scaled_limit: float
+    collected: bool
+
+
+def job_line(job: Job, scale: float) -> JobLine:
+    """Return what is kept of a job."""
+    item = job.label if job.label is not None else job.item
+    return {
+        "host": job.host,
+        "task": job.task,
+        "item": None if item is None else str(item),
+        "jid": job.jid,
+        "outcome": str(job.outcome),
+        "rc": job.rc,
+        "elapsed": job.elapsed,
+        "limit": job.limit,
+        "limit_wall": job.limit_wall,
+        "scaled_limit": job.limit * scale,
+        "collected": job.collected,
+    }
+
+
+def counted(lines: Iterable[JobLine]) -> str:
+    """Return how many jobs ended in which way."""
+    counts = Counter(line["outcome"] for line in lines)
+    kinds = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
+    total = counts.total()
+    return f"{total} background job{'s' if total != 1 else ''}: {kinds}"
+
+
+def table(lines: list[JobLine]) -> list[str]:
+    """Return a line for each job, in columns."""
+    rows = [_row(line) for line in lines]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _row(line: JobLine) -> list[str]:
+    task = line["task"] + (f" ({line['item']})" if line["item"] is not None else "")
+    rc = "" if line["rc"] is None else f"rc={line['rc']}"
+    # Where the floor held, the limit that was in force is longer than the playbook's.
+    stretched = line["limit_wall"] > line["scaled_limit"] + 1
+    force = f" (in force: {line['limit_wall']} s)" if stretched else ""
+    return [
+        line["outcome"].upper(),
+        line["host"],
+        task,
+        rc,
+        f"{line['elapsed']:.0f} of {line['limit']:g} s{force}",
+        "collected" if line["collected"] else "not collected",
+        line["jid"] or "no JID",
+    ]

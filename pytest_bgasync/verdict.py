@@ -1,0 +1,137 @@
+"""Judges a job by its job file and its processes: pure logic, no host needed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pytest_bgasync.launches import Launch
+from pytest_bgasync.outcome import Outcome
+
+#: Real seconds after its start in which a wrapper may not have made its process group yet.
+STARTING = 3.0
+
+
+@dataclass(frozen=True)
+class Process:
+    """A process on a host.
+
+    ``started_at`` is in playbook seconds since the scenario began. ``state`` is the letter that
+    ps shows; ``job`` marks the background job the process belongs to, None for all others.
+    """
+
+    pid: int
+    ppid: int
+    pgid: int
+    sid: int
+    user: str
+    state: str
+    args: tuple[str, ...]
+    started_at: float
+    age: float
+    """Real seconds since it started, when it was looked at."""
+    job: str | None
+
+    @property
+    def command(self) -> str:
+        """The command line."""
+        return " ".join(self.args)
+
+    @property
+    def alive(self) -> bool:
+        """False for a zombie: a process that has ended and waits to be collected."""
+        return self.state not in ("Z", "X")
+
+    @property
+    def is_wrapper(self) -> bool:
+        """True for Ansible's own processes around a job: launcher, supervisor and runner."""
+        return self.job is not None and any("async_wrapper" in arg for arg in self.args)
+
+
+@dataclass(frozen=True)
+class JobFile:
+    """A job file as it was found. ``written`` is in playbook seconds since the scenario began."""
+
+    text: str
+    written: float
+    user: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a job is. ``ended`` is in playbook seconds since the scenario began, None while it runs."""
+
+    outcome: Outcome
+    data: Mapping[str, Any]
+    ended: float | None = None
+
+
+def judge(launch: Launch, file: JobFile | None, processes: Sequence[Process], now: float) -> Verdict:
+    """Return what a job is, from its file and the processes of its host.
+
+    The processes must have been looked at before the file.
+    """
+    if (found := _written(file)) is not None:
+        return found
+    if runner(processes, launch.token) is not None:
+        return Verdict(Outcome.RUNNING, {})
+    if (found := _told(launch)) is not None:
+        return found
+    if launch.jid is None:
+        return Verdict(Outcome.UNREACHABLE, {}, launch.launched_at)
+    return Verdict(Outcome.LOST, {}, file.written if file is not None else now)
+
+
+def runner(processes: Sequence[Process], token: str) -> Process | None:
+    """Return the process that will write the job's result, None once there is no such process.
+
+    It leads the job's process group; the supervisor above it, which only watches the limit,
+    may be there for some seconds more.
+    """
+    for process in processes:
+        if process.job == token and process.is_wrapper and process.alive:
+            if process.pid == process.pgid or process.age < STARTING:
+                return process
+    return None
+
+
+def payload(processes: Sequence[Process], token: str) -> list[Process]:
+    """Return the job's own living processes: the module and the commands below it, parents first."""
+    own = [p for p in processes if p.job == token and p.alive and not p.is_wrapper]
+    return sorted(own, key=lambda p: (p.started_at, p.pid))
+
+
+def gave_up(launch: Launch) -> bool:
+    """Say whether a poll > 0 task ended because the controller stopped asking for its job."""
+    return launch.poll > 0 and launch.ended_task and not any(poll.finished for poll in launch.polls)
+
+
+def _written(file: JobFile | None) -> Verdict | None:
+    """Judge by a result in the job file, None if there is none."""
+    if file is None:
+        return None
+    try:
+        data = json.loads(file.text)
+    except ValueError:
+        return None
+    if not isinstance(data, dict) or set(data) == {"started", "finished", "ansible_job_id"}:
+        return None
+    return Verdict(_outcome(data), data, file.written)
+
+
+def _told(launch: Launch) -> Verdict | None:
+    """Judge by what the play was told last, where the file has been removed since."""
+    final = next((poll for poll in launch.polls if poll.finished), None)
+    if final is None:
+        return None
+    outcome = Outcome.TIMED_OUT if final.timed_out else Outcome.FAILED if final.failed else Outcome.SUCCEEDED
+    return Verdict(outcome, launch.reported, final.at)
+
+
+def _outcome(data: Mapping[str, Any]) -> Outcome:
+    if data.get("msg") == "Timeout exceeded" and "child_pid" in data:
+        return Outcome.TIMED_OUT
+    failed = bool(data.get("failed")) or data.get("rc", 0) not in (0, None)
+    return Outcome.FAILED if failed else Outcome.SUCCEEDED
