@@ -1,6 +1,5 @@
 """pytest-bgasync: test what Ansible playbooks do with background jobs."""
 
-from pytest_bgasync.containers import Finished
 from pytest_bgasync.engine import Engine
 from pytest_bgasync.errors import (
     Ambiguous,
@@ -28,3 +27,34 @@ from pytest_bgasync.runs import Run
 from pytest_bgasync.stubs import Call
 from pytest_bgasync.tasks import Recap, TaskResult
 from pytest_bgasync.verdict import Process
+
+__all__ = [
+    "Ambiguous",
+    "AnsibleProblem",
+    "BgasyncError",
+    "Call",
+    "CommandDeadline",
+    "CommandResult",
+    "Engine",
+    "EngineNotFound",
+    "EngineRefused",
+    "Host",
+    "HostProblem",
+    "ImageProblem",
+    "Job",
+    "JobDeadline",
+    "Jobs",
+    "Lab",
+    "NotThere",
+    "Outcome",
+    "PlaybookDeadline",
+    "PlaybookKilled",
+    "PlaybookProblem",
+    "Poll",
+    "Process",
+    "Recap",
+    "Run",
+    "StoppedRun",
+    "TaskResult",
+    "UsageProblem",
+]

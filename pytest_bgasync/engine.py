@@ -21,8 +21,7 @@ from pytest_bgasync.errors import EngineNotFound, EngineRefused
 from pytest_bgasync.locks import FileLock, cache_folder, locked
 
 INSTALL = (
-    "install Docker or Podman (on Debian and Ubuntu: apt-get install docker.io),"
-    " or name one that runs in DOCKER_HOST"
+    "install Docker or Podman (on Debian and Ubuntu: apt-get install docker.io), or name one that runs in DOCKER_HOST"
 )
 #: Real seconds that an engine may take to answer, and to start.
 ANSWER, START = 30, 60
@@ -106,7 +105,7 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[tuple[str, docker.tls.TLS
     try:
         context = ContextAPI.get_current_context()
         if context is not None and context.name != "default":
-            yield context.Host, context.TLSConfig or False
+            yield str(context.Host), context.TLSConfig or False
     except (DockerException, OSError, ValueError, KeyError):
         pass  # a context that cannot be read is as good as none
     home = Path(environ.get("HOME", "/nonexistent"))
@@ -199,7 +198,7 @@ class Service:
     def running(self) -> bool:
         """True while the engine that was started is there."""
         note = self._read_note()
-        return note is not None and (note.get("systemd", False) or self._process(note) is not None)
+        return note is not None and ("systemd" in note or self._process(note) is not None)
 
     def leave(self) -> None:
         """Stop being a user; the last one ends the engine and waits until it has gone."""

@@ -124,5 +124,3 @@ class Host:
         """Send a signal to processes that were seen here, in their order; raises HostProblem."""
         pids = [str(process.pid) for process in processes]
         self._container.execute(["sh", "-c", f"for pid; do kill -{int(signal)} $pid; done 2>/dev/null", "-", *pids])
-
-

@@ -6,10 +6,10 @@ import hashlib
 import os
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import docker
 from docker.errors import APIError, DockerException, ImageNotFound
 
 from pytest_bgasync.engine import Engine
@@ -139,12 +139,13 @@ class Images:
 
     def _bootstrap(self, tag: str) -> None:
         log = _log_file(tag)
-        with log.open("wb") as stream, subprocess.Popen(
-            BOOTSTRAP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stream
-        ) as process:
+        with (
+            log.open("wb") as stream,
+            subprocess.Popen(BOOTSTRAP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stream) as process,
+        ):
             try:
                 assert process.stdout is not None
-                chunks = iter(lambda: process.stdout.read(1 << 20), b"")
+                chunks = iter(partial(process.stdout.read, 1 << 20), b"")
                 repository, _, version = tag.partition(":")
                 # Imported without a name first: half a file system must never get the tag.
                 answer = self._engine.patient_client(BUILD).api.import_image_from_stream(chunks)

@@ -65,7 +65,7 @@ def fold(events: Iterable[Event], clock: Clock, limits: Iterable[str] = ()) -> l
         if kind == "task_started":
             full_names[event["task_id"]] = event["full_name"]
         elif kind == "job_launched":
-            full_name = full_names.get(event["task_id"], event["task"])
+            full_name = full_names.get(event["task_id"]) or str(event["task"])
             overridden = bool({event["task"], full_name} & replaced)
             launch = _launch(event, clock, full_name, overridden=overridden)
             launches.append(launch)
@@ -85,7 +85,7 @@ def _take_result(event: Event, launches: list[Launch], by_jid: dict[str, Launch]
     """Give what a task returned to the job it speaks of."""
     data = event["data"]
     jid = data.get("ansible_job_id") or (data.get("async_result") or {}).get("ansible_job_id")
-    if (launch := by_jid.get(jid)) is None:
+    if (launch := by_jid.get(str(jid))) is None:
         launch = next((job for job in launches if not job.ended_task and _is_of(event, job)), None)
     if launch is None:
         return

@@ -28,7 +28,7 @@ def owner_label() -> dict[str, str]:
 def sweep(engine: Engine) -> list[str]:
     """Remove what dead runs left in the engine; return the names of what was removed."""
     client, removed = engine.client, []
-    ours = {"label": OWNER}
+    ours: dict[str, str | list[str] | bool] = {"label": OWNER}
     for container in client.containers.list(all=True, filters=ours, ignore_removed=True):
         # A container ends with its run by itself; what is left was created and never started.
         if _dead(container.attrs["Config"]["Labels"][OWNER], container.attrs["Created"], container.status != "running"):
@@ -43,7 +43,7 @@ def sweep(engine: Engine) -> list[str]:
     for image in client.images.list(filters={**ours, "dangling": True}):
         if _dead(image.labels[OWNER], image.attrs["Created"], unused=True):
             with suppress(DockerException):
-                client.images.remove(image.id)
+                client.images.remove(str(image.id))
                 removed.append(f"image {image.short_id}")
     return removed
 

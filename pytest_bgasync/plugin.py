@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -51,23 +52,18 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     except UsageProblem as problem:
         raise pytest.UsageError(str(problem)) from None
-    config.stash[PROGRESS] = _Progress(config)
+    config.stash[PROGRESS] = partial(_progress, config)
 
 
-class _Progress:
-    """Writes what takes long to the terminal, past pytest's capturing."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-
-    def __call__(self, line: str) -> None:
-        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        capture = self._config.pluginmanager.get_plugin("capturemanager")
-        if reporter is None:
-            return
-        with capture.global_and_fixture_disabled():
-            reporter.ensure_newline()
-            reporter.write_line(f"bgasync: {line}")
+def _progress(config: pytest.Config, line: str) -> None:
+    """Write what takes long to the terminal, past pytest's capturing."""
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    capture = config.pluginmanager.get_plugin("capturemanager")
+    if reporter is None or capture is None:
+        return  # a worker of xdist, which has no terminal
+    with capture.global_and_fixture_disabled():
+        reporter.ensure_newline()
+        reporter.write_line(f"bgasync: {line}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

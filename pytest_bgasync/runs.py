@@ -186,8 +186,10 @@ def _raise_unless_it_played(run: Run, order: Order) -> None:
         )
     if "host_started" in kinds or "task_result" in kinds:
         return
-    if "no_hosts_matched" in kinds or "does not match any hosts" in run.stderr or "leaves us with no hosts" in (
-        run.stderr + run.stdout
+    if (
+        "no_hosts_matched" in kinds
+        or "does not match any hosts" in run.stderr
+        or "leaves us with no hosts" in (run.stderr + run.stdout)
     ):
         plays = [e for e in run.events if e["event"] == "play_started"]
         wanted = ", ".join(str(pattern) for play in plays for pattern in play["hosts"]) or "the pattern or limit"
@@ -210,5 +212,3 @@ def _ends_with_us() -> list[str]:
 
 def _text(path: Path) -> str:
     return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-
-

@@ -94,7 +94,9 @@ class Scenario:
     def inventory(self) -> dict[str, Any]:
         """Return the Ansible inventory of the scenario, without localhost."""
         hosts = {name: self.variables(name) for name in self._names}
-        children = {group: {"hosts": dict.fromkeys(names, {})} for group, names in self._groups.items()}
+        children: dict[str, Any] = {
+            group: {"hosts": {name: {} for name in names}} for group, names in self._groups.items()
+        }
         return {"all": {"hosts": hosts, "children": children}}
 
     def variables(self, name: str) -> Mapping[str, Any]:
@@ -137,9 +139,7 @@ class Scenario:
                 memswap_limit=self._limits.memory,
                 pids_limit=self._limits.pids,
             ),
-            "networking_config": api.create_networking_config(
-                {self._network.name: api.create_endpoint_config(aliases=[name])}
-            ),
+            "networking_config": {"EndpointsConfig": {self._network.name: {"Aliases": [name]}}},
         })  # fmt: skip
         self._containers[name] = container
         address = container.port(22)
@@ -161,12 +161,12 @@ def end_processes(folder: Path) -> None:
 
     def left() -> list[psutil.Process]:
         # Workers make sessions of their own and outlive their parent: only the environment tells.
-        found = []
+        found: list[psutil.Process] = []
         for process in psutil.process_iter(["environ"]):
             mark = (process.info["environ"] or {}).get("BGASYNC_RUN", "")
-            if Path(mark).is_relative_to(folder) and process.pid != os.getpid() and process.is_running():
-                if process.status() != psutil.STATUS_ZOMBIE:
-                    found.append(process)
+            if Path(mark).is_relative_to(folder) and process.pid != os.getpid():
+                with suppress(psutil.Error):
+                    found += [process] if process.status() != psutil.STATUS_ZOMBIE else []
         return found
 
     def ended() -> bool:
@@ -177,4 +177,3 @@ def end_processes(folder: Path) -> None:
         return not processes
 
     Deadline(10).wait_for(ended)
-

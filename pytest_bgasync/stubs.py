@@ -60,9 +60,8 @@ class Stubs:
             "calls": f"{state}/calls", "rc": rc, "takes": self._clock.real(takes), "stdout": stdout, "stderr": stderr,
             "listens": listens, "script": f"{state}/script" if script is not None else None,
         }  # fmt: skip
-        made = self._container.execute(
-            ["sh", "-euc", 'mkdir -p "$1/calls" "$(dirname "$2")"; chmod 1777 "$1/calls"; rm -f "$2"', "-", state, place]
-        )
+        prepare = 'mkdir -p "$1/calls" "$(dirname "$2")"; chmod 1777 "$1/calls"; rm -f "$2"'
+        made = self._container.execute(["sh", "-euc", prepare, "-", state, place])
         if made.rc != 0:
             raise HostProblem(f"stub {path!r} could not be made: {made.stderr.decode(errors='replace').strip()}")
         if script is not None:

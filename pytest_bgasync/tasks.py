@@ -102,9 +102,7 @@ class Tasks:
     def path(self, host: str) -> list[str]:
         """Return the names of the tasks that ran on a host, in order."""
         return [
-            self.by_id[task_id].name
-            for task_id, at in self.reached
-            if at == host and (task_id, at) not in self.skipped
+            self.by_id[task_id].name for task_id, at in self.reached if at == host and (task_id, at) not in self.skipped
         ]
 
     def find(self, name: str, host: str | None, item: Any) -> list[TaskResult]:

@@ -91,9 +91,9 @@ def runner(processes: Sequence[Process], token: str) -> Process | None:
     may be there for some seconds more.
     """
     for process in processes:
-        if process.job == token and process.is_wrapper and process.alive:
-            if process.pid == process.pgid or process.age < STARTING:
-                return process
+        own = process.job == token and process.is_wrapper and process.alive
+        if own and (process.pid == process.pgid or process.age < STARTING):
+            return process
     return None
 
 

@@ -43,7 +43,7 @@ def mark(folder, uid, gid):
     finally:
         os.seteuid(0)
         os.setegid(0)
-    return found[0][len(MARK):].decode("ascii", "replace") if found else None
+    return found[0][len(MARK) :].decode("ascii", "replace") if found else None
 
 
 def process(pid, boot):
@@ -96,7 +96,9 @@ def census(request):
 
 def at_work(table, tokens):
     return any(
-        p["token"] in tokens and p["state"] not in "ZX" and p["pid"] == p["pgid"]
+        p["token"] in tokens
+        and p["state"] not in "ZX"
+        and p["pid"] == p["pgid"]
         and any("async_wrapper" in a for a in p["args"])
         for p in table
     )

@@ -14,6 +14,7 @@ from typing import Any
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader
+
 from bgasync_controller.events import Writer, name
 
 
@@ -25,11 +26,13 @@ def install(run: dict[str, Any], events: Writer) -> None:
 
 def limit_in_force(declared: int, names: list[str], run: dict[str, Any]) -> int:
     """Return the limit in whole real seconds; ``declared`` is what the playbook says."""
+    limits: dict[str, float] = run["limits"]
     for task in names:
-        if task in run["limits"]:
-            return math.ceil(run["limits"][task])
-    scaled = math.ceil(declared * run["time_scale"])
-    return max(scaled, min(run["limit_floor"], declared))
+        if task in limits:
+            return math.ceil(limits[task])
+    scaled: int = math.ceil(declared * run["time_scale"])
+    floor: int = run["limit_floor"]
+    return max(scaled, min(floor, declared))
 
 
 def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Writer) -> Callable[..., Any]:

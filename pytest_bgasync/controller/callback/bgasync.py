@@ -15,7 +15,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible.release import __version__ as ansible_version
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from bgasync_controller import clock, events, jobs, localhost  # noqa: E402  # found by the line above
+from bgasync_controller import clock, events, jobs, localhost  # found by the line above
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not typed

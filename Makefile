@@ -1,0 +1,30 @@
+.DEFAULT_GOAL := help
+VENV := .venv
+.PHONY: help demo test lint types setup clean
+
+help: ## List what there is
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+
+demo: setup ## Run the eight scenarios and show what every background job did
+	$(VENV)/bin/pytest tests/scenarios --verbose
+
+test: setup ## Run all tests
+	$(VENV)/bin/pytest -n 2 --dist loadgroup
+
+lint: $(VENV)/.installed ## Check style
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+
+types: $(VENV)/.installed ## Check types
+	$(VENV)/bin/mypy
+
+setup: $(VENV)/.installed ## Install what is missing: .venv, a container engine, the images
+	@$(VENV)/bin/python tools/images.py
+
+$(VENV)/.installed: pyproject.toml tools/setup.sh
+	@sh tools/setup.sh $(VENV)
+	@touch $@
+
+clean: ## Remove what dead runs left, and .venv
+	-$(VENV)/bin/bgasync clean
+	rm -rf $(VENV)

@@ -1,0 +1,37 @@
+"""The bgasync command."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from pytest_bgasync.engine import find
+from pytest_bgasync.errors import BgasyncError
+from pytest_bgasync.owner import sweep
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; returns its exit status."""
+    parser = argparse.ArgumentParser(prog="bgasync", description="Help around tests of background jobs.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    clean = commands.add_parser("clean", help="remove containers, networks and images that dead runs left")
+    clean.set_defaults(command=_clean)
+    chosen = parser.parse_args(arguments)
+    try:
+        chosen.command()
+    except BgasyncError as problem:
+        sys.stderr.write(f"bgasync: {problem}\n")
+        return 1
+    return 0
+
+
+def _clean() -> None:
+    engine = find()
+    try:
+        removed = sweep(engine)
+    finally:
+        engine.close()
+    for name in removed:
+        sys.stdout.write(f"removed {name}\n")
+    sys.stdout.write(f"{len(removed)} removed; runs that are alive and things of others are left alone\n")

@@ -1,0 +1,48 @@
+#!/bin/sh
+# Installs what the project needs: a virtual environment, and as root on Debian or
+# Ubuntu what of ssh, a container engine and mmdebstrap is missing. Asks nothing.
+set -eu
+venv=$1
+
+fail() {
+    echo "setup: $*" >&2
+    exit 1
+}
+
+# apt PACKAGE...: install packages, if this machine lets us.
+apt() {
+    if [ "$(id -u)" -ne 0 ] || ! command -v apt-get >/dev/null; then
+        fail "install first: $*"
+    fi
+    echo "setup: installing $*"
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq </dev/null || true # one source that fails does not matter yet
+    apt-get install -qy --no-install-recommends "$@" </dev/null >/dev/null || fail "apt-get could not install $*"
+}
+
+engine() {
+    [ -n "${DOCKER_HOST:-}" ] || command -v dockerd >/dev/null || [ -x /usr/sbin/dockerd ] ||
+        [ -S /var/run/docker.sock ] || command -v podman >/dev/null ||
+        { command -v docker >/dev/null && docker info >/dev/null 2>&1; }
+}
+
+missing=
+command -v ssh-keygen >/dev/null || missing="$missing openssh-client"
+engine || missing="$missing docker.io"
+command -v mmdebstrap >/dev/null || [ "$(id -u)" -ne 0 ] || missing="$missing mmdebstrap"
+
+python=
+for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
+    if "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
+        python=$candidate
+        break
+    fi
+done
+[ -n "$python" ] || missing="$missing python3"
+"${python:-python3}" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
+# shellcheck disable=SC2086 # one word a package
+[ -z "$missing" ] || apt $missing
+
+[ -x "$venv/bin/python" ] || "${python:-python3}" -m venv "$venv"
+echo "setup: installing the project into $venv"
+"$venv/bin/pip" install --quiet --disable-pip-version-check --editable '.[dev]'
