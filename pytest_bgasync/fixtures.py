@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import shutil
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
@@ -18,7 +16,7 @@ from pytest_bgasync.engine import Engine, find
 from pytest_bgasync.errors import BgasyncError
 from pytest_bgasync.images import Images, Progress
 from pytest_bgasync.lab import Lab, Places
-from pytest_bgasync.owner import sweep
+from pytest_bgasync.owner import make_folder, sweep
 from pytest_bgasync.scenario import Scenario
 from pytest_bgasync.spec import Spec, parse_marker
 from pytest_bgasync.summary import JobLine, job_line
@@ -54,7 +52,7 @@ def bgasync_engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
 
 @pytest.fixture(scope="session")
 def _bgasync_key() -> Iterator[ssh.Key]:
-    folder = Path(tempfile.mkdtemp(prefix="bga-"))
+    folder = make_folder()
     try:
         with _one_sentence():
             key = ssh.make_key(folder)

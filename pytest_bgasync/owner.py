@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
+import tempfile
 import time
 from contextlib import suppress
 from datetime import datetime
@@ -18,16 +20,33 @@ from pytest_bgasync.engine import Engine
 OWNER = "bgasync.owner"
 #: Seconds after which an unused thing of a run that cannot be asked about counts as left behind.
 ABANDONED = 3600
+_FOLDER = "bga-"
 
 
 def owner_label() -> dict[str, str]:
     """Return the label that says which process made a thing."""
-    return {OWNER: json.dumps({"domain": _domain(), "pid": os.getpid(), "born": _born(os.getpid())})}
+    return {OWNER: _label()}
+
+
+def _label() -> str:
+    return json.dumps({"domain": _domain(), "pid": os.getpid(), "born": _born(os.getpid())})
+
+
+def make_folder() -> Path:
+    """Return a new folder for temporary files, one with a short path, which sockets need."""
+    folder = Path(tempfile.mkdtemp(prefix=_FOLDER))
+    (folder / OWNER).write_text(_label())
+    return folder
 
 
 def sweep(engine: Engine) -> list[str]:
-    """Remove what dead runs left in the engine; return the names of what was removed."""
+    """Remove what dead runs left, in the engine and in temporary folders; return the names of what was removed."""
     client, removed = engine.client, []
+    for note in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*/{OWNER}"):
+        with suppress(OSError):
+            if _dead(note.read_text(), None, unused=True):
+                shutil.rmtree(note.parent, ignore_errors=True)
+                removed.append(f"folder {note.parent}")
     ours: dict[str, str | list[str] | bool] = {"label": OWNER}
     for container in client.containers.list(all=True, filters=ours, ignore_removed=True):
         # A container ends with its run by itself; what is left was created and never started.
@@ -48,7 +67,7 @@ def sweep(engine: Engine) -> list[str]:
     return removed
 
 
-def _dead(label: str, created: str, unused: bool) -> bool:
+def _dead(label: str, created: str | None, unused: bool) -> bool:
     """Say whether the run that made a thing is over.
 
     A run on this machine is asked for by its process. For any other only age can speak,
@@ -60,7 +79,7 @@ def _dead(label: str, created: str, unused: bool) -> bool:
             return bool(_born(int(owner["pid"])) != owner["born"])
     except (ValueError, TypeError, KeyError):
         return False  # not written by us
-    return unused and time.time() - _epoch(created) > ABANDONED
+    return unused and created is not None and time.time() - _epoch(created) > ABANDONED
 
 
 def _domain() -> str:

@@ -12,6 +12,7 @@ from pytest_bgasync import fixtures
 from pytest_bgasync.config import parse_settings
 from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.fixtures import JOB_LINES, PROGRESS, SETTINGS, bgasync, bgasync_engine
+from pytest_bgasync.images import Progress
 from pytest_bgasync.summary import JobLine, counted, table
 
 __all__ = ["bgasync", "bgasync_engine"]
@@ -52,7 +53,8 @@ def pytest_configure(config: pytest.Config) -> None:
         )
     except UsageProblem as problem:
         raise pytest.UsageError(str(problem)) from None
-    config.stash[PROGRESS] = partial(_progress, config)
+    progress: Progress = partial(_progress, config)
+    config.stash[PROGRESS] = progress
 
 
 def _progress(config: pytest.Config, line: str) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import signal
-import tempfile
 import uuid
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,7 @@ from pytest_bgasync.engine import Engine
 from pytest_bgasync.errors import HostProblem
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import Jobs
-from pytest_bgasync.owner import owner_label
+from pytest_bgasync.owner import make_folder, owner_label
 from pytest_bgasync.spec import Spec
 
 LOCALHOST = "localhost"
@@ -52,7 +51,7 @@ class Scenario:
         self._id = uuid.uuid4().hex[:10]
         self._network: Any = None
         self._containers: dict[str, Container] = {}
-        self.folder = Path(tempfile.mkdtemp(prefix="bga-"))
+        self.folder = make_folder()
         self.hosts: dict[str, Host] = {}
         self.localhost: Host | None = None
         self._names = spec.hosts
