@@ -85,7 +85,6 @@ def _callback_path(
         path: list[str] = json.loads(asked.stdout.splitlines()[-1])
     except (IndexError, ValueError):
         said = [line for line in asked.stderr.splitlines() if line.strip()]
-        raise AnsibleProblem(
-            f"Ansible cannot read its configuration in {cwd}: {said[-1] if said else 'it said nothing'}"
-        ) from None
+        told = [line for line in said if line.startswith("ansible.errors.")] or said or ["it said nothing"]
+        raise AnsibleProblem(f"Ansible cannot read its configuration in {cwd}: {told[-1]}") from None
     return path

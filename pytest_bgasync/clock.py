@@ -21,7 +21,7 @@ def checked_scale(value: object, *, where: str) -> float:
     """
     try:
         scale = float(value)  # type: ignore[arg-type]  # anything else is what is checked for
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         scale = 0.0
     if isinstance(value, bool) or not 0 < scale <= 1:
         raise UsageProblem(

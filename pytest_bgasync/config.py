@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+
+from docker.utils import parse_bytes
 
 from pytest_bgasync.clock import checked_scale
 from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.scenario import Limits
+
+LEAST_MEMORY = 64 * 1024 * 1024
 
 
 @dataclass(frozen=True)
@@ -29,9 +34,11 @@ def parse_settings(
     *, root: Path, playbooks: str, image: str | None, time_scale: str, deadline: str, memory: str, pids: str
 ) -> Settings:
     """Return the settings; raises UsageProblem."""
-    if not memory or memory[:-1].strip("0123456789.") or memory[-1] not in "0123456789bkmgBKMG":
-        raise UsageProblem(f"ini key bgasync_memory: {memory!r} is no amount of memory: write for example 512m or 1g")
-    if not pids.isdigit() or int(pids) < 16:
+    if not re.fullmatch(r"\d+[kmg]", memory, re.IGNORECASE | re.ASCII) or parse_bytes(memory) < LEAST_MEMORY:
+        raise UsageProblem(
+            f"ini key bgasync_memory: {memory!r} is no amount of memory from 64m on: write for example 512m or 1g"
+        )
+    if not re.fullmatch(r"\d+", pids, re.ASCII) or int(pids) < 16:
         raise UsageProblem(f"ini key bgasync_pids: {pids!r} is no number of processes from 16 on")
     return Settings(
         root=root,

@@ -19,7 +19,7 @@ import docker.models.containers
 from docker.errors import APIError, DockerException, NotFound
 
 from pytest_bgasync.clock import Deadline
-from pytest_bgasync.engine import Engine
+from pytest_bgasync.engine import Engine, reason
 from pytest_bgasync.errors import CommandDeadline, HostProblem
 
 #: Real seconds that one command on a container may take unless it says otherwise.
@@ -50,7 +50,7 @@ class Container:
         try:
             self.id: str = self._api.create_container(name=name, stdin_open=True, **create)["Id"]
         except DockerException as error:
-            raise HostProblem(f"host {label} could not be created: {_said(error)}") from None
+            raise HostProblem(f"host {label} could not be created: {reason(error)}") from None
         try:
             # Not detached, so that standard input closes with the first connection to it.
             attach = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
@@ -59,7 +59,7 @@ class Container:
             self.attrs: dict[str, Any] = self._api.inspect_container(self.id)
         except DockerException as error:
             self.remove()
-            raise HostProblem(f"host {label} could not be started: {_said(error)}") from None
+            raise HostProblem(f"host {label} could not be started: {reason(error)}") from None
 
     def port(self, port: int) -> tuple[str, int]:
         """Return where a published TCP port can be reached; raises HostProblem once the container has gone."""
@@ -99,7 +99,7 @@ class Container:
             run = self._api.exec_create(self.id, list(command), user=user)["Id"]
             stream = self._api.exec_start(run, socket=True)
         except DockerException as error:
-            raise HostProblem(f"host {self.label} cannot run a command: {_said(error)}") from None
+            raise HostProblem(f"host {self.label} cannot run a command: {reason(error)}") from None
         try:
             output = _demultiplexed(stream, deadline)
         except TimeoutError:
@@ -118,7 +118,7 @@ class Container:
         try:
             deadline.wait_for(ended)
         except DockerException as error:
-            raise HostProblem(f"host {self.label} went away during a command: {_said(error)}") from None
+            raise HostProblem(f"host {self.label} went away during a command: {reason(error)}") from None
         if state["ExitCode"] is None:
             raise HostProblem(f"host {self.label} went away during the command {list(command)!r}")
         return Finished(int(state["ExitCode"]), output[1], output[2])
@@ -134,14 +134,14 @@ class Container:
         try:
             self._api.put_archive(self.id, str(place.parent), archive.getvalue())
         except DockerException as error:
-            raise HostProblem(f"{path} could not be written on host {self.label}: {_said(error)}") from None
+            raise HostProblem(f"{path} could not be written on host {self.label}: {reason(error)}") from None
 
     def model(self) -> docker.models.containers.Container:
         """Return the docker SDK's object; raises HostProblem once the container has gone."""
         try:
             return self._client.containers.get(self.id)
         except DockerException as error:
-            raise HostProblem(f"host {self.label} has gone: {_said(error)}") from None
+            raise HostProblem(f"host {self.label} has gone: {reason(error)}") from None
 
     def remove(self) -> None:
         """End and remove the container, and wait until it has gone."""
@@ -151,7 +151,7 @@ class Container:
             pass
         except APIError as error:
             if error.status_code != 409:  # 409: it is being removed already
-                raise HostProblem(f"host {self.label} could not be removed: {_said(error)}") from None
+                raise HostProblem(f"host {self.label} could not be removed: {reason(error)}") from None
             Deadline(COMMAND).wait_for(self._gone)
         finally:
             if hasattr(self, "_console"):
@@ -224,7 +224,3 @@ def _demultiplexed(stream: Any, deadline: Deadline) -> dict[int, bytes]:
     for number, chunk in _frames(_socket(stream), deadline):
         parts.setdefault(number, []).append(chunk)
     return {number: b"".join(chunks) for number, chunks in parts.items()}
-
-
-def _said(error: Exception) -> str:
-    return str(getattr(error, "explanation", None) or error).strip().splitlines()[0][:300]

@@ -25,6 +25,8 @@ INSTALL = (
 )
 #: Real seconds that an engine may take to answer, and to start.
 ANSWER, START = 30, 60
+#: Seconds by which the start of a process may seem to move when the clock is set.
+TOLERANCE = 2
 
 Connect = Callable[[int], docker.DockerClient]
 
@@ -80,7 +82,7 @@ def _answering(environ: Mapping[str, str], service: Service) -> Engine | None:
         except (DockerException, OSError, ValueError) as error:
             _raise_if_refused(host, error)
             raise EngineNotFound(
-                f"no container engine answers at DOCKER_HOST={host} ({_short(error)}):"
+                f"no container engine answers at DOCKER_HOST={host} ({reason(error)}):"
                 " start it there, or unset DOCKER_HOST to use the engine of this machine"
             ) from None
     refused: EngineRefused | None = None
@@ -136,8 +138,10 @@ def _raise_if_refused(url: str, error: Exception) -> None:
         ) from None
 
 
-def _short(error: Exception) -> str:
-    return str(error).splitlines()[0].removeprefix("Error while fetching server API version: ")[:200]
+def reason(error: Exception) -> str:
+    """Return what an error of the engine says, in one line."""
+    text = str(getattr(error, "explanation", None) or error).removeprefix("Error while fetching server API version: ")
+    return (text.strip() or type(error).__name__).splitlines()[0][:300]
 
 
 def _started(environ: Mapping[str, str], service: Service) -> Engine:
@@ -188,11 +192,10 @@ class Service:
             self._note.write_text(json.dumps({"systemd": True}))
             return
         with self.log.open("wb") as log:
-            process = subprocess.Popen(
+            self._started = psutil.Popen(
                 [dockerd], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        born = psutil.Process(process.pid).create_time()
-        self._note.write_text(json.dumps({"pid": process.pid, "born": born}))
+        self._note.write_text(json.dumps({"pid": self._started.pid, "born": self._started.create_time()}))
 
     @property
     def running(self) -> bool:
@@ -224,7 +227,7 @@ class Service:
     def _process(self, note: dict[str, float]) -> psutil.Process | None:
         try:
             process = psutil.Process(int(note["pid"]))
-            same = process.create_time() == note["born"] and process.status() != psutil.STATUS_ZOMBIE
+            same = abs(process.create_time() - note["born"]) <= TOLERANCE and process.status() != psutil.STATUS_ZOMBIE
         except psutil.Error:
             return None
         return process if same else None

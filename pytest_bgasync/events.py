@@ -19,8 +19,11 @@ def read_events(path: Path) -> list[Event]:
     if not path.exists():
         return []
     whole, newline, _ = path.read_text(encoding="ascii").rpartition("\n")
-    events: list[Event] = [json.loads(line) for line in whole.split("\n")] if newline else []
-    if any(event["v"] != VERSION for event in events):
+    try:
+        events: list[Event] = [json.loads(line) for line in whole.split("\n")] if newline else []
+    except ValueError as error:
+        raise AnsibleProblem(f"the events of this run in {path} cannot be read: {error}") from None
+    if any(event.get("v") != VERSION for event in events):
         raise AnsibleProblem(
             f"the events of this run are of another version than {VERSION}:"
             " the callback and the plugin come from different releases, reinstall pytest-bgasync"

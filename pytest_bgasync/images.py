@@ -12,7 +12,7 @@ from typing import Any
 
 from docker.errors import APIError, DockerException, ImageNotFound
 
-from pytest_bgasync.engine import Engine
+from pytest_bgasync.engine import Engine, reason
 from pytest_bgasync.errors import ImageProblem
 from pytest_bgasync.locks import cache_folder, locked
 
@@ -84,7 +84,7 @@ class Images:
             return self._engine.patient_client(PULL).images.pull(repository, tag=tag)
         except (DockerException, OSError) as error:
             raise ImageProblem(
-                f"image {name!r} is not in the engine and cannot be pulled ({_reason(error)}):"
+                f"image {name!r} is not in the engine and cannot be pulled ({reason(error)}):"
                 " check its name, or build or load it first"
             ) from None
 
@@ -106,7 +106,7 @@ class Images:
             )  # fmt: skip
         except DockerException as error:
             raise ImageProblem(
-                f"image {name!r} cannot be looked into ({_reason(error)}):"
+                f"image {name!r} cannot be looked into ({reason(error)}):"
                 " a host needs a Linux image with /bin/sh and /etc/os-release"
             ) from None
         lines = output.decode(errors="replace").split("\n")
@@ -182,7 +182,7 @@ class Images:
                     if text.startswith("Step "):
                         self._progress("  " + text.strip())
         except (DockerException, OSError) as error:
-            raise ImageProblem(f"image {tag} could not be built ({_reason(error)}); its log is {log}") from None
+            raise ImageProblem(f"image {tag} could not be built ({reason(error)}); its log is {log}") from None
         finally:
             client.close()
         log.unlink()
@@ -201,7 +201,7 @@ class Images:
         except ImageNotFound:
             return False
         except APIError as error:
-            raise ImageProblem(f"the engine cannot say whether image {tag} is there ({_reason(error)})") from None
+            raise ImageProblem(f"the engine cannot say whether image {tag} is there ({reason(error)})") from None
         return True
 
 
@@ -224,7 +224,7 @@ def _digest(parts: Iterable[str]) -> str:
 
 
 def _tag_name(text: str) -> str:
-    return "".join(c if c.isalnum() else "-" for c in text.lower()).strip("-") or "image"
+    return "".join(c if c.isascii() and c.isalnum() else "-" for c in text.lower()).strip("-") or "image"
 
 
 def _log_file(tag: str) -> Path:
@@ -236,11 +236,6 @@ def _log_file(tag: str) -> Path:
 def _tail(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
     return " / ".join(lines[-4:])
-
-
-def _reason(error: Exception) -> str:
-    explanation = getattr(error, "explanation", None) or str(error)
-    return str(explanation).strip().splitlines()[0][:300]
 
 
 def _install_hint(system: str, missing: list[str]) -> str:

@@ -18,6 +18,8 @@ from pytest_bgasync.verdict import Process, Verdict, judge, payload
 GRACE = 10.0
 #: Real seconds in which processes that were killed have gone from the process table.
 DYING = 1.0
+#: Real seconds after its start in which a module may not have come to run its command yet.
+PREPARING = 2.0
 HIDDEN = "the output has been hidden because the task has no_log"
 
 
@@ -215,7 +217,14 @@ class Job:
         A module that runs no command gets the signal itself. Raises BgasyncError if the
         job is not running.
         """
-        module, *commands = self._payload()
+        found: list[Process] = []
+
+        def at_its_command() -> bool:
+            found[:] = self._payload()
+            return len(found) > 1 or found[0].age > PREPARING
+
+        Deadline(GRACE).wait_for(at_its_command)
+        module, *commands = found
         self._signal(signal, commands or [module])
 
     def freeze(self) -> None:

@@ -112,12 +112,16 @@ class Lab:
     def run_text(self, yaml_text: str, **options: Unpack[RunOptions]) -> Run:
         """Run a playbook that is given as text; roles, group_vars and the like are found as by ``run``."""
         folder = self._new_folder()
-        beside = next((place for place in self._places.folders if place.is_dir()), self._places.root)
-        for entry in beside.iterdir():
-            (folder / entry.name).symlink_to(entry)
         path = folder / "text.yml"
-        path.unlink(missing_ok=True)
         path.write_text(yaml_text, encoding="utf-8")
+        for place in self._places.folders:
+            for entry in place.iterdir() if place.is_dir() else ():
+                if (
+                    not entry.name.startswith(".")
+                    and not (folder / entry.name).is_symlink()
+                    and entry.name != path.name
+                ):
+                    (folder / entry.name).symlink_to(entry)
         return self._play(path, "given as text", options)
 
     def close(self) -> None:

@@ -41,6 +41,7 @@ class FileLock:
     def acquire(self, *, shared: bool = False, within: float) -> None:
         """Take the lock; raise BgasyncError when others hold it for ``within`` real seconds."""
         if not Deadline(within).wait_for(lambda: self.try_acquire(shared=shared), every=0.1):
+            self.release()
             raise BgasyncError(
                 f"another process has held {self.path} for {within:.0f} s:"
                 " wait for the other run to end, or end the process that holds it"

@@ -8,14 +8,14 @@ import shutil
 import tempfile
 import time
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
 from docker.errors import DockerException
 
-from pytest_bgasync.engine import Engine
+from pytest_bgasync.engine import TOLERANCE, Engine
 
 OWNER = "bgasync.owner"
 #: Seconds after which an unused thing of a run that cannot be asked about counts as left behind.
@@ -76,10 +76,11 @@ def _dead(label: str, created: str | None, unused: bool) -> bool:
     try:
         owner: dict[str, Any] = json.loads(label)
         if owner["domain"] == _domain():
-            return bool(_born(int(owner["pid"])) != owner["born"])
+            born = _born(int(owner["pid"]))
+            return born is None or abs(born - float(owner["born"])) > TOLERANCE
+        return unused and created is not None and time.time() - _epoch(created) > ABANDONED
     except (ValueError, TypeError, KeyError):
         return False  # not written by us
-    return unused and created is not None and time.time() - _epoch(created) > ABANDONED
 
 
 def _domain() -> str:
@@ -98,5 +99,5 @@ def _born(pid: int) -> float | None:
 
 
 def _epoch(created: str) -> float:
-    whole = created.split(".")[0].removesuffix("Z")
-    return datetime.fromisoformat(whole + "+00:00").timestamp()
+    moment = datetime.fromisoformat(created)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

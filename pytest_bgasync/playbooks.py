@@ -10,12 +10,12 @@ import yaml
 from pytest_bgasync.errors import PlaybookProblem
 from pytest_bgasync.tasks import listing
 
-_PLAY = {"hosts", "import_playbook", "ansible.builtin.import_playbook", "ansible.legacy.import_playbook"}
+_PLAY = {"hosts", "import_playbook", "ansible.builtin.import_playbook", "ansible.legacy.import_playbook", "<<"}
 
 
 def find_playbook(name: str | Path, folders: Iterable[Path]) -> Path:
     """Return the playbook, looked for in each folder in turn; raises PlaybookProblem where it is in none."""
-    places = [folder / name for folder in dict.fromkeys(folders)]
+    places = list(dict.fromkeys(folder / name for folder in folders))
     for place in places:
         if place.is_file():
             return place.resolve()
@@ -37,13 +37,14 @@ def check_playbook(path: Path) -> None:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise PlaybookProblem(f"playbook {path}{where} is not YAML: {getattr(error, 'problem', error)}") from None
-    if document is None:
+    if document is None or (isinstance(document, yaml.ScalarNode) and not document.value):
         raise PlaybookProblem(f"playbook {path} is empty: it needs at least one play")
     plays = document.value if isinstance(document, yaml.SequenceNode) else []
     if not plays:
         raise PlaybookProblem(f"playbook {path} has no play: a playbook is a list of plays, each with hosts and tasks")
     for play in plays:
-        keys = {key.value for key, _ in play.value} if isinstance(play, yaml.MappingNode) else set()
+        entries = play.value if isinstance(play, yaml.MappingNode) else []
+        keys = {key.value for key, _ in entries if isinstance(key, yaml.ScalarNode)}
         if not keys & _PLAY:
             raise PlaybookProblem(
                 f"playbook {path} line {play.start_mark.line + 1}: this entry is no play,"

@@ -104,7 +104,7 @@ class Run:
 
     def path(self, host: str) -> list[str]:
         """Return the names of the tasks that ran on a host, in order; raises NotThere for an unknown host."""
-        known = {at for _, at in self._tasks.reached}
+        known = {reach.host for reach in self._tasks.reached}
         if host not in known:
             raise NotThere(f"this run reached no task on {host!r}, only on: {listing(sorted(known))}")
         return self._tasks.path(host)

@@ -12,7 +12,7 @@ from pytest_bgasync.errors import UsageProblem
 
 ARGUMENTS = ("hosts", "image", "time_scale")
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.IGNORECASE)
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.IGNORECASE | re.ASCII)
 _GROUP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -52,7 +52,9 @@ def _hosts(wanted: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]] | N
     if isinstance(wanted, Mapping):
         groups = {_group(group): _names(names, f"group {group!r}") for group, names in wanted.items()}
         hosts = tuple(dict.fromkeys(name for names in groups.values() for name in names))
-        for clash in set(hosts) & set(groups):
+        if len({name.lower() for name in hosts}) < len(hosts):
+            raise UsageProblem(f"the bgasync marker's groups write one host in two ways: {', '.join(hosts)}")
+        for clash in {name.lower() for name in hosts} & {name.lower() for name in groups}:
             raise UsageProblem(f"the bgasync marker has a host and a group of the same name {clash!r}: rename one")
         if not hosts:
             raise UsageProblem("the bgasync marker asks for no hosts: a scenario has at least one")
@@ -87,9 +89,9 @@ def _names(wanted: Any, where: str) -> tuple[str, ...]:
 
 
 def _group(name: Any) -> str:
-    if not isinstance(name, str) or not _GROUP.fullmatch(name) or name in ("all", "ungrouped"):
+    if not isinstance(name, str) or not _GROUP.fullmatch(name) or name in ("all", "ungrouped", "localhost"):
         raise UsageProblem(
             f"the bgasync marker's hosts: {name!r} is no name for a group"
-            " (letters, digits and underscores, not beginning with a digit; not all or ungrouped)"
+            " (letters, digits and underscores, not beginning with a digit; not all, ungrouped or localhost)"
         )
     return name

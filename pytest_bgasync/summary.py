@@ -10,7 +10,10 @@ from pytest_bgasync.jobs import Job
 
 
 class JobLine(TypedDict):
-    """What is kept of a job for the summary; plain, so that it passes between processes."""
+    """What is kept of a job for the summary; plain, so that it passes between processes.
+
+    ``wall`` and ``limit_wall`` are real seconds, ``limit`` playbook seconds.
+    """
 
     host: str
     task: str
@@ -18,10 +21,9 @@ class JobLine(TypedDict):
     jid: str | None
     outcome: str
     rc: int | None
-    elapsed: float
+    wall: float
     limit: float
     limit_wall: int
-    scaled_limit: float
     collected: bool
 
 
@@ -35,10 +37,9 @@ def job_line(job: Job, scale: float) -> JobLine:
         "jid": job.jid,
         "outcome": str(job.outcome),
         "rc": job.rc,
-        "elapsed": job.elapsed,
+        "wall": job.elapsed * scale,
         "limit": job.limit,
         "limit_wall": job.limit_wall,
-        "scaled_limit": job.limit * scale,
         "collected": job.collected,
     }
 
@@ -61,15 +62,14 @@ def table(lines: list[JobLine]) -> list[str]:
 def _row(line: JobLine) -> list[str]:
     task = line["task"] + (f" ({line['item']})" if line["item"] is not None else "")
     rc = "" if line["rc"] is None else f"rc={line['rc']}"
-    # Where the floor held, the limit that was in force is longer than the playbook's.
-    stretched = line["limit_wall"] > line["scaled_limit"] + 1
-    force = f" (in force: {line['limit_wall']} s)" if stretched else ""
+    # In real seconds, because that is what the limit in force is in.
+    declared = "" if line["limit"] == line["limit_wall"] else f" (async: {line['limit']:g})"
     return [
         line["outcome"].upper(),
         line["host"],
         task,
         rc,
-        f"{line['elapsed']:.0f} of {line['limit']:g} s{force}",
+        f"{line['wall']:.1f} of {line['limit_wall']} s{declared}",
         "collected" if line["collected"] else "not collected",
         line["jid"] or "no JID",
     ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from pytest_bgasync.clock import Clock
@@ -69,20 +69,30 @@ class Recap:
     ignored: int
 
 
+@dataclass
+class Reach:
+    """A host has come to a task. A handler is reached again at each flush, with the same id."""
+
+    task: Task
+    host: str
+    begun: float
+    """Seconds since the epoch; moved on from item to item."""
+    skipped: bool = False
+    itemized: bool = False
+
+
 @dataclass(frozen=True)
 class Tasks:
     """The tasks of one run.
 
     ``by_id`` holds them by Ansible's id. ``results`` has one entry for each host, or for each
-    item where a task has a loop. ``reached`` lists (task id, host) in order, ``skipped`` those
-    of them that were not run.
+    item where a task has a loop. ``reached`` lists in order which host came to which task.
     """
 
-    by_id: dict[str, Task]
-    results: list[TaskResult]
-    reached: list[tuple[str, str]]
-    skipped: set[tuple[str, str]]
-    recap: dict[str, Recap]
+    by_id: dict[str, Task] = field(default_factory=dict)
+    results: list[TaskResult] = field(default_factory=list)
+    reached: list[Reach] = field(default_factory=list)
+    recap: dict[str, Recap] = field(default_factory=dict)
 
     def named(self, name: str) -> list[Task]:
         """Return the tasks a test means by ``name``; raises NotThere if the run reached none."""
@@ -95,15 +105,13 @@ class Tasks:
     def ran(self, name: str, host: str | None = None) -> bool:
         """Say whether a task was reached and not skipped."""
         return any(
-            (task_id, at) not in self.skipped and (host is None or at == host) and self.by_id[task_id].is_called(name)
-            for task_id, at in self.reached
+            not reach.skipped and (host is None or reach.host == host) and reach.task.is_called(name)
+            for reach in self.reached
         )
 
     def path(self, host: str) -> list[str]:
         """Return the names of the tasks that ran on a host, in order."""
-        return [
-            self.by_id[task_id].name for task_id, at in self.reached if at == host and (task_id, at) not in self.skipped
-        ]
+        return [reach.task.name for reach in self.reached if reach.host == host and not reach.skipped]
 
     def find(self, name: str, host: str | None, item: Any) -> list[TaskResult]:
         """Return the results that fit."""
@@ -130,32 +138,39 @@ class Tasks:
 
 def fold(events: Iterable[Event], clock: Clock) -> Tasks:
     """Return what the tasks of a run did."""
-    tasks = Tasks({}, [], [], set(), {})
-    begun: dict[tuple[str, str], float] = {}
+    tasks = Tasks()
+    at: dict[tuple[str, str], Reach] = {}
     for event in events:
         kind = event["event"]
         if kind == "task_started":
             task = Task(event["task_id"], event["task"], event["full_name"], event["path"], event["handler"])
             tasks.by_id[task.id] = task
         elif kind == "host_started":
-            where = (event["task_id"], event["host"])
-            begun[where] = event["at"]
-            tasks.reached.append(where)
+            at[event["task_id"], event["host"]] = _reach(tasks, event)
         elif kind in ("task_result", "item_result"):
             where = (event["task_id"], event["host"])
-            if where not in begun:  # a task that needs no worker, such as an include
-                begun[where] = event["at"]
-                tasks.reached.append(where)
-            if kind == "item_result" or not event["loop"]:
-                tasks.results.append(_result(event, clock, begun[where]))
-                begun[where] = event["at"]
-            if kind == "task_result" and event["status"] == "skipped":
-                tasks.skipped.add(where)
+            if where not in at:  # a task that needs no worker, such as an include
+                at[where] = _reach(tasks, event)
+            reach = at[where]
+            if kind == "item_result":
+                reach.itemized = True
+            if kind == "item_result" or not reach.itemized:
+                tasks.results.append(_result(event, clock, reach.begun))
+                reach.begun = event["at"]
+            if kind == "task_result":
+                reach.skipped = event["status"] == "skipped"
         elif kind == "run_ended":
+            known = {field.name for field in fields(Recap)}
             for host, counts in event["recap"].items():
-                counts = {"failed": counts["failures"], **{k: v for k, v in counts.items() if k != "failures"}}
-                tasks.recap[host] = Recap(**counts)
+                counts = {"failed" if key == "failures" else key: count for key, count in counts.items()}
+                tasks.recap[host] = Recap(**{key: count for key, count in counts.items() if key in known})
     return tasks
+
+
+def _reach(tasks: Tasks, event: Event) -> Reach:
+    reach = Reach(tasks.by_id[event["task_id"]], event["host"], event["at"])
+    tasks.reached.append(reach)
+    return reach
 
 
 def _result(event: Event, clock: Clock, started: float) -> TaskResult:

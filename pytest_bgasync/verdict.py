@@ -10,8 +10,9 @@ from typing import Any
 from pytest_bgasync.launches import Launch
 from pytest_bgasync.outcome import Outcome
 
-#: Real seconds after its start in which a wrapper may not have made its process group yet.
-STARTING = 3.0
+#: Real seconds after its start in which a wrapper may not have come to make the runner's process
+#: group: before the job file is there, and after.
+STARTING, FORKING = 3.0, 0.5
 
 
 @dataclass(frozen=True)
@@ -73,27 +74,28 @@ def judge(launch: Launch, file: JobFile | None, processes: Sequence[Process], no
 
     The processes must have been looked at before the file.
     """
-    if (found := _written(file)) is not None:
+    if (found := _written(file) or _told(launch)) is not None:
         return found
-    if runner(processes, launch.token) is not None:
+    starting = STARTING if file is None else FORKING
+    if writer(processes, launch, starting) is not None:
         return Verdict(Outcome.RUNNING, {})
-    if (found := _told(launch)) is not None:
-        return found
     if launch.jid is None:
         return Verdict(Outcome.UNREACHABLE, {}, launch.launched_at)
     return Verdict(Outcome.LOST, {}, file.written if file is not None else now)
 
 
-def runner(processes: Sequence[Process], token: str) -> Process | None:
+def writer(processes: Sequence[Process], launch: Launch, starting: float) -> Process | None:
     """Return the process that will write the job's result, None once there is no such process.
 
-    It leads the job's process group; the supervisor above it, which only watches the limit,
-    may be there for some seconds more.
+    The runner leads the job's process group. The supervisor above it writes only after it has
+    killed the runner at the limit, but may be there for some seconds more in any case. A
+    wrapper younger than ``starting`` real seconds may yet become the runner.
     """
     for process in processes:
-        own = process.job == token and process.is_wrapper and process.alive
-        if own and (process.pid == process.pgid or process.age < STARTING):
-            return process
+        if process.job == launch.token and process.is_wrapper and process.alive:
+            runs = process.pid == process.pgid or process.age < starting
+            if runs or process.age > launch.limit_wall - FORKING:
+                return process
     return None
 
 

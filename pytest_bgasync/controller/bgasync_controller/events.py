@@ -44,7 +44,9 @@ class Writer:
             item = data.get(data.get("ansible_loop_var", "item"))
             place = {"item": None if hidden else item, "label": data.get("_ansible_item_label")}
         else:
-            place = {"loop": bool(data.pop("results", None))}
+            # Of a hidden loop only the task itself tells that it was one.
+            looped = hidden and bool(task.loop or task.loop_with)
+            place = {"loop": bool(data.pop("results", None)) or looped}
         self.write(
             event,
             task_id=str(task._uuid),

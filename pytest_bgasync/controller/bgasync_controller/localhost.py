@@ -12,15 +12,8 @@ def install(variables: dict[str, Any]) -> None:
 
     def _create_implicit_localhost(self: Any, pattern: str) -> Any:
         host = create(self, pattern)
-        move(host, variables)
+        for variable, value in variables.items():
+            host.set_variable(variable, value)
         return host
 
     InventoryData._create_implicit_localhost = _create_implicit_localhost
-
-
-def move(localhost: Any, variables: dict[str, Any]) -> None:
-    """Give localhost the connection of its container; None, if there is no localhost yet, is fine."""
-    # Needed beside install(): --limit localhost makes the host before any callback is loaded.
-    if localhost is not None:
-        for variable, value in variables.items():
-            localhost.set_variable(variable, value)

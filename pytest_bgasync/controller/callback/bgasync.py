@@ -31,15 +31,13 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
             return
         with open(os.environ["BGASYNC_RUN"]) as stream:
             run = json.load(stream)
-        self._localhost = run["localhost"]
         self._events = events.Writer(run["events"])
         clock.install(run["time_scale"])
         jobs.install(run, self._events)
-        localhost.install(self._localhost)
+        localhost.install(run["localhost"])
         self._events.write("run_started", ansible_version=ansible_version, pid=os.getpid())
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
-        localhost.move(play.get_variable_manager()._inventory.localhost, self._localhost)
         self._events.write("play_started", play=play.get_name(), play_id=str(play._uuid), hosts=play.hosts)
 
     def v2_playbook_on_no_hosts_matched(self) -> None:

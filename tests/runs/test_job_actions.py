@@ -1,0 +1,92 @@
+"""What a test can do to a job that is running."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from pytest_bgasync import BgasyncError, Job, JobDeadline, Lab, Outcome
+from pytest_bgasync.clock import Deadline
+
+pytestmark = pytest.mark.bgasync(time_scale=0.01)
+
+
+def launched(bgasync: Lab, command: str, limit: int = 60000) -> Job:
+    run = bgasync.run_text(f"""
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Work
+      ansible.builtin.shell: {command!r}
+      async: {limit}
+      poll: 0
+""")
+    return run.job("Work")
+
+
+def test_kill_ends_the_command_and_the_module_reports_it(bgasync: Lab) -> None:
+    job = launched(bgasync, "exec sleep 1000")
+    job.kill()
+    assert job.wait().outcome is Outcome.FAILED
+    assert job.rc == -signal.SIGKILL
+    with pytest.raises(BgasyncError, match="is not running"):
+        job.kill()
+
+
+def test_a_command_may_answer_the_signal_it_is_sent(bgasync: Lab) -> None:
+    job = launched(bgasync, "trap 'echo asked to stop; exit 5' TERM; touch /tmp/ready; while :; do sleep 0.1; done")
+    assert Deadline(30).wait_for(lambda: bgasync.host.run("test -e /tmp/ready").rc == 0)
+    job.kill(signal.SIGTERM)
+    assert (job.wait().rc, job.stdout) == (5, "asked to stop")
+
+
+def test_a_frozen_job_does_nothing_until_it_is_thawed(bgasync: Lab) -> None:
+    job = launched(bgasync, "sleep 1; echo done")
+    job.freeze()
+    states = {process.state for process in bgasync.host.processes() if process.job and not process.is_wrapper}
+    assert states == {"T"}
+    with pytest.raises(JobDeadline, match="still running after 200 playbook seconds"):
+        job.wait(within=200)
+    job.thaw()
+    assert (job.wait().outcome, job.stdout) == (Outcome.SUCCEEDED, "done")
+
+
+def test_a_frozen_job_is_still_ended_at_its_limit(bgasync: Lab) -> None:
+    job = launched(bgasync, "sleep 1", limit=500)
+    job.freeze()
+    assert job.wait().outcome is Outcome.TIMED_OUT
+    assert job.survivors == []
+
+
+def test_a_lost_job_has_no_process_and_never_a_result(bgasync: Lab) -> None:
+    job = launched(bgasync, "sleep 1000")
+    job.lose()
+    assert (job.outcome, job.rc, job.survivors) == (Outcome.LOST, None, [])
+    assert '"finished": 1' not in bgasync.host.read(str(job.results_file))
+    assert not [process for process in bgasync.host.processes() if process.job]
+
+
+def test_a_job_whose_runner_was_killed_is_lost_although_its_command_goes_on(bgasync: Lab) -> None:
+    job = launched(bgasync, "sleep 1000")
+    bgasync.host.run("pkill -KILL -f async_wrapper")
+    assert job.wait().outcome is Outcome.LOST
+    assert "sleep 1000" in {process.command for process in job.survivors}
+
+
+def test_survivors_of_a_timeout_are_found_in_whatever_session_they_hide(bgasync: Lab) -> None:
+    job = launched(bgasync, "setsid -f sleep 1000; sleep 1001", limit=500)
+    assert job.wait().outcome is Outcome.TIMED_OUT
+    assert [process.command for process in job.survivors] == ["sleep 1000"]
+    (survivor,) = job.survivors
+    assert survivor.alive
+    assert survivor.sid == survivor.pid
+
+
+@pytest.mark.parametrize("content", ["", "{half a", '{"started": 1, "finished": 0, "ansible_job_id": "j"}'])
+def test_a_job_file_that_says_nothing_leaves_the_processes_to_speak(bgasync: Lab, content: str) -> None:
+    job = launched(bgasync, "sleep 1000")
+    bgasync.host.put(str(job.results_file), content)
+    assert job.outcome == "running"
+    job.lose()
+    assert job.outcome == "lost"

@@ -1,0 +1,61 @@
+"""What no_log hides reaches no event, no attribute and no terminal."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pytest_bgasync import Lab, Outcome
+
+PLAY = """
+- hosts: all
+  gather_facts: false
+  vars: {secret: "swordfish"}
+  tasks:
+    - name: Fire
+      ansible.builtin.shell: echo {{ secret }}; exit 3
+      no_log: true
+      async: 60
+      poll: 0
+      register: fired
+    - name: Ask
+      ansible.builtin.async_status: {jid: "{{ fired.ansible_job_id }}"}
+      no_log: true
+      register: answer
+      until: answer.finished | bool
+      retries: 60
+      delay: 5
+      ignore_errors: true
+    - name: Wait
+      ansible.builtin.shell: echo {{ secret }}; echo {{ secret }} >&2; exit 4
+      no_log: true
+      async: 60
+      poll: 1
+      ignore_errors: true
+    - name: Items
+      ansible.builtin.command: echo {{ item }}
+      loop: ["{{ secret }}1", "{{ secret }}2"]
+      no_log: true
+      async: 60
+      poll: 1
+    - name: Unreachable by any other way
+      ansible.builtin.command: echo {{ secret }}
+      no_log: true
+"""
+
+
+@pytest.mark.bgasync(time_scale=0.01)
+def test_a_secret_stays_one(bgasync: Lab) -> None:
+    run = bgasync.run_text(PLAY)
+
+    assert run.ok, run.stdout
+    assert [job.outcome for job in run.jobs] == [Outcome.FAILED, Outcome.FAILED, Outcome.SUCCEEDED, Outcome.SUCCEEDED]
+    assert [job.rc for job in run.jobs][:2] == [3, None]
+    assert all(job.jid and job.no_log and job.collected for job in run.jobs)
+    for job in run.jobs:
+        assert (job.stdout, job.stderr, job.item) == ("", "", None)
+        assert "no_log" in job.msg
+    known = [json.dumps(run.events), run.stdout, run.stderr, repr(run.jobs), str(run.results("Items"))]
+    assert not [text for text in known if "swordfish" in text]
+    assert "swordfish" in bgasync.host.read(str(run.job("Fire").results_file))  # so there was something to hide

@@ -1,0 +1,56 @@
+"""Jobs that nobody asks for: fire_and_forget.yml."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pytest_bgasync import Lab, Outcome
+
+pytestmark = pytest.mark.bgasync(
+    hosts={"app": ["app1"], "receivers": ["hooks.example.com"]}, image="fixtures/application", time_scale=0.02
+)
+
+
+def test_all_three_do_their_work_after_the_play(bgasync: Lab) -> None:
+    app = bgasync.hosts["app1"]
+    app.put("/var/log/myapp/server.log", "something to rotate\n")
+
+    run = bgasync.run("fire_and_forget.yml", limit="app")
+
+    assert run.ok, run.stdout
+    assert len({job.jid for job in run.jobs}) == 3
+    assert not any(job.collected for job in run.jobs)
+    assert [job.wait().outcome for job in run.jobs] == [Outcome.SUCCEEDED] * 3
+    assert app.read("/var/log/myapp/server.log.1") == "something to rotate\n"
+    assert "customers cached" in run.job("Warm the cache").stdout
+    (request,) = bgasync.hosts["hooks.example.com"].read("/var/log/receiver.jsonl").splitlines()
+    received = json.loads(request)
+    assert (received["scheme"], received["path"], received["source"]) == ("https", "/notify", app.ip)
+    assert "app1" in json.loads(received["body"])["text"]
+
+
+def test_the_play_is_content_although_two_of_them_fail(bgasync: Lab) -> None:
+    bgasync.hosts["hooks.example.com"].run("pkill -f /usr/local/lib/receiver")
+    bgasync.hosts["app1"].stub("/opt/myapp/bin/warm-cache", rc=9, takes=60, stderr="no memory")
+
+    run = bgasync.run("fire_and_forget.yml", limit="app")
+
+    assert run.ok
+    warm = run.job("Warm the cache").wait()
+    assert (warm.outcome, warm.rc, warm.stderr) == (Outcome.FAILED, 9, "no memory")
+    webhook = run.job("Send the notification").wait()
+    assert (webhook.outcome, webhook.rc) == (Outcome.FAILED, 7)
+    assert run.job("Rotate the logs").wait().outcome is Outcome.SUCCEEDED
+
+
+def test_a_job_that_nobody_waits_for_is_still_ended_at_its_limit(bgasync: Lab) -> None:
+    bgasync.hosts["app1"].stub("/opt/myapp/bin/warm-cache", takes=100_000)
+
+    run = bgasync.run("fire_and_forget.yml", limit="app", limits={"Warm the cache": 3})
+
+    job = run.job("Warm the cache")
+    assert job.outcome is Outcome.RUNNING
+    assert job.wait().outcome is Outcome.TIMED_OUT
+    assert job.survivors == []

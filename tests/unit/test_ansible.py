@@ -1,0 +1,78 @@
+"""The ansible-playbook of this environment, and the author's settings."""
+
+from __future__ import annotations
+
+import os
+import sys
+import sysconfig
+from importlib.metadata import PackageNotFoundError
+from pathlib import Path
+
+import pytest
+
+from pytest_bgasync import ansible
+from pytest_bgasync.ansible import CALLBACKS, ansible_playbook, ansible_version, environment, project_folder
+from pytest_bgasync.errors import AnsibleProblem
+
+
+@pytest.mark.parametrize("version", ["2.16.0", "2.18.19", "2.21.5", "2.21.0rc1"])
+def test_the_versions_from_2_16_to_2_21_are_taken(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
+    monkeypatch.setattr(ansible, "version", lambda _: version)
+    assert ansible_version() == version
+
+
+@pytest.mark.parametrize("version", ["2.15.13", "2.22.0", "2.9.27", "1.9", "3.0.0"])
+def test_any_other_version_is_refused_with_the_line_that_installs_one(
+    monkeypatch: pytest.MonkeyPatch, version: str
+) -> None:
+    monkeypatch.setattr(ansible, "version", lambda _: version)
+    with pytest.raises(AnsibleProblem) as caught:
+        ansible_playbook()
+    assert str(caught.value) == (
+        f"ansible-core {version} is not supported, only 2.16 to 2.21 are: pip install 'ansible-core>=2.16,<2.22'"
+    )
+
+
+def test_a_missing_ansible_is_told_with_the_environment_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(ansible, "version", version)
+    with pytest.raises(AnsibleProblem, match=rf"not installed in the environment of pytest \({sys.prefix}\): pip"):
+        ansible_version()
+
+
+def test_the_command_beside_the_interpreter_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin/python"))
+    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path / "scripts"))
+    with pytest.raises(AnsibleProblem, match=r"no ansible-playbook beside .*/bin/python: install it again"):
+        ansible_playbook()
+    for folder in ("scripts", "bin"):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "ansible-playbook").touch()
+        assert ansible_playbook() == tmp_path / folder / "ansible-playbook"
+
+
+def test_a_run_is_where_the_closest_ansible_cfg_is_or_in_the_root(tmp_path: Path) -> None:
+    (plays := tmp_path / "project/ops/plays").mkdir(parents=True)
+    (tmp_path / "ansible.cfg").touch()  # outside the project
+    root = tmp_path / "project"
+    assert project_folder(plays, root) == root
+    for folder in (root, root / "ops", plays):
+        (folder / "ansible.cfg").touch()
+        assert project_folder(plays, root) == folder
+
+
+def test_our_callback_is_added_to_those_of_the_author(tmp_path: Path) -> None:
+    (tmp_path / "ansible.cfg").write_text("[defaults]\ncallback_plugins = ./theirs\n")
+    author = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "ANSIBLE_NOCOLOR": "1"}
+    env = environment(author, tmp_path)
+    assert env["ANSIBLE_CALLBACK_PLUGINS"] == f"{CALLBACKS}{os.pathsep}{tmp_path}/theirs"
+    assert env.items() >= author.items()
+    assert env["PYTHONDONTWRITEBYTECODE"] == "1"
+
+
+def test_a_configuration_that_ansible_cannot_read_is_told_with_its_folder(tmp_path: Path) -> None:
+    (tmp_path / "ansible.cfg").write_text("no section\n")
+    with pytest.raises(AnsibleProblem, match=rf"^Ansible cannot read its configuration in {tmp_path}: ."):
+        environment({"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, tmp_path)

@@ -1,0 +1,66 @@
+"""The settings of a session."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pytest_bgasync.config import Settings, parse_settings
+from pytest_bgasync.errors import UsageProblem
+from pytest_bgasync.scenario import Limits
+
+
+def settings(**changes: str) -> Settings:
+    values = {"playbooks": "playbooks", "time_scale": "1", "deadline": "600", "memory": "1g", "pids": "1024"}
+    return parse_settings(root=Path("/project"), **{"image": "", **values, **changes})
+
+
+def test_the_defaults_are_taken_over() -> None:
+    assert settings() == Settings(Path("/project"), Path("/project/playbooks"), None, 1.0, 600.0, Limits("1g", 1024))
+
+
+def test_the_folder_of_playbooks_is_below_the_root_unless_it_is_absolute() -> None:
+    assert settings(playbooks="ops/plays").playbooks == Path("/project/ops/plays")
+    assert settings(playbooks="/srv/plays").playbooks == Path("/srv/plays")
+
+
+def test_an_empty_image_is_none_at_all() -> None:
+    assert settings(image="").image is None
+    assert settings(image="debian:12").image == "debian:12"
+
+
+@pytest.mark.parametrize("memory", ["512m", "1g", "2G", "65536k"])
+def test_memory_is_a_number_with_a_unit(memory: str) -> None:
+    assert settings(memory=memory).limits.memory == memory
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"time_scale": "2"}, "--bgasync-time-scale or the ini key bgasync_time_scale: a time scale is .*, not '2'"),
+        ({"deadline": "0"}, "bgasync_deadline: '0' is no number of real seconds above 0"),
+        ({"deadline": "-1"}, "bgasync_deadline: '-1' is no"),
+        ({"deadline": "soon"}, "bgasync_deadline: 'soon' is no"),
+        ({"deadline": "nan"}, "bgasync_deadline: 'nan' is no"),
+        ({"memory": ""}, "bgasync_memory: '' is no amount of memory from 64m on: write for example 512m or 1g"),
+        ({"memory": "much"}, "bgasync_memory: 'much' is no"),
+        ({"memory": "1t"}, "bgasync_memory: '1t' is no"),
+        ({"memory": "1xg"}, "bgasync_memory: '1xg' is no"),
+        ({"memory": "-1g"}, "bgasync_memory: '-1g' is no"),
+        ({"pids": "15"}, "bgasync_pids: '15' is no number of processes from 16 on"),
+        ({"pids": "-20"}, "bgasync_pids: '-20' is no"),
+        ({"pids": "many"}, "bgasync_pids: 'many' is no"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused_with_the_key_and_the_value(changes: dict[str, str], sentence: str) -> None:
+    with pytest.raises(UsageProblem, match=sentence):
+        settings(**changes)
+
+
+def test_a_deadline_may_be_a_part_of_a_second() -> None:
+    assert settings(deadline="0.5").deadline == 0.5
+
+
+def test_sixteen_processes_are_the_fewest() -> None:
+    assert settings(pids="16").limits.pids == 16

@@ -1,0 +1,223 @@
+"""Which container engine is taken, and what is said when there is none. No engine is needed: docker is a fake here."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import SimpleNamespace
+
+import docker
+import psutil
+import pytest
+from docker.context import ContextAPI
+from docker.errors import DockerException
+
+from pytest_bgasync.engine import find
+from pytest_bgasync.errors import EngineNotFound, EngineRefused
+from pytest_bgasync.locks import FileLock
+
+SYSTEM, PODMAN = "unix:///var/run/docker.sock", "unix:///run/podman/podman.sock"
+
+
+@dataclass
+class Machine:
+    """A machine with these sockets, engines behind some of them, and perhaps a docker context."""
+
+    environ: dict[str, str]
+    sockets: list[str] = field(default_factory=list)
+    answering: list[str] = field(default_factory=list)
+    refusing: list[str] = field(default_factory=list)
+    context: str | None = None
+    asked: list[str] = field(default_factory=list)
+
+    def ping(self, url: str) -> None:
+        self.asked.append(url)
+        if url in self.refusing:
+            raise DockerException("Error while fetching server API version: PermissionError(13, 'Permission denied')")
+        if url not in self.answering:
+            raise DockerException("Error while fetching server API version: nobody there\nmore")
+
+
+@pytest.fixture
+def machine(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
+    machine = Machine({"HOME": "/home/me", "XDG_RUNTIME_DIR": "/run/user/7", "PATH": str(tmp_path)})
+
+    def client(base_url: str, **_: object) -> SimpleNamespace:
+        return SimpleNamespace(ping=lambda: machine.ping(base_url), close=lambda: None)
+
+    def from_env(environment: dict[str, str], **_: object) -> SimpleNamespace:
+        return client(environment["DOCKER_HOST"])
+
+    def context() -> SimpleNamespace | None:
+        return SimpleNamespace(name="mine", Host=machine.context, TLSConfig=None) if machine.context else None
+
+    is_dir: Callable[[Path], bool] = Path.is_dir
+    monkeypatch.setattr(docker, "DockerClient", client)
+    monkeypatch.setattr(docker, "from_env", from_env)
+    monkeypatch.setattr(ContextAPI, "get_current_context", context)
+    monkeypatch.setattr(Path, "is_socket", lambda path: f"unix://{path}" in machine.sockets)
+    monkeypatch.setattr(Path, "is_dir", lambda path: path != Path("/run/systemd/system") and is_dir(path))
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
+    assert cache.parent.parent == tmp_path
+    return machine
+
+
+def found(environ: dict[str, str]) -> str:
+    """Return the address of the engine that is taken, and let it go."""
+    engine = find(environ)
+    engine.close()
+    return engine.url
+
+
+def unused() -> bool:
+    """Say whether nobody counts as a user of an engine that tests started."""
+    users = FileLock("engine-users")
+    alone = users.try_acquire()
+    users.release()
+    return alone
+
+
+ORDER = [
+    SYSTEM,
+    "unix:///run/user/7/docker.sock",
+    "unix:///home/me/.docker/run/docker.sock",
+    "unix:///home/me/.docker/desktop/docker.sock",
+    "unix:///home/me/.colima/default/docker.sock",
+    PODMAN,
+    "unix:///run/user/7/podman/podman.sock",
+]
+
+
+def test_the_context_is_asked_first_then_the_usual_sockets_that_are_there(machine: Machine) -> None:
+    machine.context, machine.sockets = "ssh://far", ORDER[::-1]
+    machine.answering = [ORDER[-1]]
+    assert found(machine.environ) == ORDER[-1]
+    assert machine.asked == ["ssh://far", *ORDER]
+
+
+def test_the_default_context_is_no_address_of_its_own(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ContextAPI, "get_current_context", lambda: SimpleNamespace(name="default", Host="no://no"))
+    machine.sockets = machine.answering = [SYSTEM]
+    assert found(machine.environ) == SYSTEM
+    assert machine.asked == [SYSTEM]
+
+
+def test_a_socket_that_is_not_there_is_not_asked(machine: Machine) -> None:
+    machine.sockets = machine.answering = [PODMAN]
+    assert found(machine.environ) == PODMAN
+    assert machine.asked == [PODMAN]
+
+
+def test_docker_host_is_the_only_one_asked_where_it_is_set(machine: Machine) -> None:
+    machine.context, machine.sockets = "ssh://far", ORDER
+    machine.answering = ["tcp://there:1", "ssh://far", *ORDER]
+    assert found({**machine.environ, "DOCKER_HOST": "tcp://there:1"}) == "tcp://there:1"
+    assert machine.asked == ["tcp://there:1"]
+
+
+def test_a_docker_host_that_does_not_answer_is_an_error_although_another_engine_would(machine: Machine) -> None:
+    machine.sockets = machine.answering = [SYSTEM]
+    with pytest.raises(EngineNotFound) as caught:
+        find({**machine.environ, "DOCKER_HOST": "tcp://there:1"})
+    assert str(caught.value) == (
+        "no container engine answers at DOCKER_HOST=tcp://there:1 (nobody there):"
+        " start it there, or unset DOCKER_HOST to use the engine of this machine"
+    )
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize("host", ["unix:///nowhere/docker.sock", "nonsense://x", "tcp://", "tcp://127.0.0.1:1"])
+def test_the_real_docker_client_says_no_in_a_way_that_we_understand(host: str) -> None:
+    with pytest.raises(EngineNotFound, match=f"^no container engine answers at DOCKER_HOST={host} "):
+        find({"DOCKER_HOST": host})
+
+
+@pytest.mark.parametrize("by_name", [True, False])
+def test_an_engine_that_lets_nobody_in_is_told_apart_from_one_that_is_not_there(
+    machine: Machine, by_name: bool
+) -> None:
+    machine.sockets = machine.refusing = [SYSTEM]
+    with pytest.raises(EngineRefused, match=f"engine at {SYSTEM} does not let this user in: join the group"):
+        find({**machine.environ, **({"DOCKER_HOST": SYSTEM} if by_name else {})})
+
+
+def test_another_engine_is_taken_where_the_first_refuses(machine: Machine) -> None:
+    machine.sockets, machine.refusing, machine.answering = [SYSTEM, PODMAN], [SYSTEM], [PODMAN]
+    assert found(machine.environ) == PODMAN
+
+
+def test_where_none_is_installed_one_sentence_says_what_to_install(machine: Machine) -> None:
+    with pytest.raises(
+        EngineNotFound, match=r"none is installed: install Docker or Podman .*apt-get install docker\.io"
+    ):
+        find(machine.environ)
+
+
+def install(monkeypatch: pytest.MonkeyPatch, dockerd: Path, text: str, *, uid: int = 0) -> None:
+    """Make ``text`` the dockerd that is installed."""
+    dockerd.write_text("#!/bin/sh\n" + text)
+    dockerd.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda *_, **__: str(dockerd))
+    monkeypatch.setattr(os, "geteuid", lambda: uid)
+
+
+def test_only_root_can_start_one_that_is_installed(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path / "dockerd", f"touch {tmp_path}/started\n", uid=1000)
+    with pytest.raises(EngineNotFound, match=r"can only be started by root: start it \(sudo systemctl start docker\)"):
+        find(machine.environ)
+    assert not (tmp_path / "started").exists()
+
+
+def test_an_engine_that_ends_at_once_is_told_with_its_last_words(
+    machine: Machine, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path / "dockerd", "echo no iptables >&2\nexit 1\n")
+    with pytest.raises(EngineNotFound, match=f"its log {cache}/engine.log ends with: no iptables$"):
+        find(machine.environ)
+    assert unused(), "whoever fails to find an engine is no user of it"
+
+
+def test_a_started_engine_lives_until_its_last_user_leaves(
+    machine: Machine, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path / "dockerd", "exec sleep 600\n")
+    machine.sockets = [SYSTEM]
+    ping = machine.ping
+
+    def answers_once_started(url: str) -> None:
+        machine.answering = [SYSTEM] if (cache / "engine.json").exists() else []
+        ping(url)
+
+    monkeypatch.setattr(machine, "ping", answers_once_started)
+    first = find(machine.environ)
+    second = find(machine.environ)
+    daemon = psutil.Process(json.loads((cache / "engine.json").read_text())["pid"])
+    first.close()
+    assert daemon.is_running()
+    second.close()
+    assert not daemon.is_running()
+    assert not (cache / "engine.json").exists()
+
+
+def test_a_process_that_has_got_the_pid_of_a_started_engine_is_left_alone(machine: Machine, cache: Path) -> None:
+    machine.sockets = machine.answering = [SYSTEM]
+    with subprocess.Popen(["sleep", "600"]) as other:
+        engine = find(machine.environ)
+        (cache / "engine.json").write_text(json.dumps({"pid": other.pid, "born": 1.0}))
+        engine.close()
+        assert other.poll() is None
+        other.kill()
+
+
+def test_an_engine_that_others_started_is_left_running(machine: Machine, cache: Path) -> None:
+    machine.sockets = machine.answering = [SYSTEM]
+    assert found(machine.environ) == SYSTEM
+    assert not (cache / "engine.json").exists()
+    assert unused()

@@ -1,0 +1,121 @@
+"""What a sweep removes, and what it leaves alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from docker.errors import APIError
+
+from pytest_bgasync.engine import Engine
+from pytest_bgasync.owner import ABANDONED, OWNER, make_folder, owner_label, sweep
+
+OURS: dict[str, Any] = json.loads(owner_label()[OWNER])
+
+
+def stamp(age: float) -> str:
+    """Return the moment ``age`` seconds ago, as the engine writes it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - age)) + ".123456789Z"
+
+
+def ended_pid() -> int:
+    return subprocess.Popen([sys.executable, "-c", ""]).wait() or 2**22 + 1  # above every pid of Linux
+
+
+OLD, YOUNG = stamp(ABANDONED + 60), stamp(60)
+DEAD = json.dumps({**OURS, "pid": ended_pid()})
+REUSED = json.dumps({**OURS, "born": OURS["born"] - 60})
+ALIVE = json.dumps(OURS)
+ELSEWHERE = json.dumps({**OURS, "domain": "another machine"})
+
+
+class Thing:
+    """A container, network or image of the fake engine; it remembers that it was removed."""
+
+    def __init__(self, label: str, created: str, status: str = "created", *, busy: bool = False) -> None:
+        self.name = self.id = self.short_id = "thing"
+        self.status = status
+        self.labels = {OWNER: label}
+        self.attrs = {"Created": created, "Labels": self.labels, "Config": {"Labels": self.labels}}
+        self.busy = busy
+        self.removed = False
+
+    def remove(self, **_: bool) -> None:
+        if self.busy:
+            raise APIError("in use")
+        self.removed = True
+
+
+def swept(**things: Thing) -> list[str]:
+    """Sweep a fake engine that has these, by kind."""
+
+    def listing(kind: str) -> Any:
+        found = [things[kind]] if kind in things else []
+        return SimpleNamespace(list=lambda **_: found, remove=lambda _: found[0].remove())
+
+    client = SimpleNamespace(**{f"{kind}s": listing(kind) for kind in ("container", "network", "image")})
+    return sweep(cast(Engine, SimpleNamespace(client=client)))
+
+
+@pytest.fixture(autouse=True)
+def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    return tmp_path
+
+
+JUDGED = [
+    pytest.param(DEAD, YOUNG, True, id="its process has gone"),
+    pytest.param(REUSED, YOUNG, True, id="its pid is another process now"),
+    pytest.param(ALIVE, OLD, False, id="its process is this one, however old"),
+    pytest.param(ELSEWHERE, OLD, True, id="of another machine and old"),
+    pytest.param(ELSEWHERE, YOUNG, False, id="of another machine and young"),
+    pytest.param("", OLD, False, id="an empty label"),
+    pytest.param("not JSON", OLD, False, id="a label of somebody else"),
+    pytest.param("[1]", OLD, False, id="a list for a label"),
+    pytest.param('{"pid": 1}', OLD, False, id="half a label"),
+    pytest.param(json.dumps({**OURS, "pid": "x"}), OLD, False, id="a pid that is none"),
+]
+
+
+@pytest.mark.parametrize("kind", ["container", "network", "image"])
+@pytest.mark.parametrize(("label", "created", "removed"), JUDGED)
+def test_only_what_a_dead_run_left_is_removed(kind: str, label: str, created: str, removed: bool) -> None:
+    thing = Thing(label, created)
+    assert swept(**{kind: thing}) == ([f"{kind} thing"] if removed else [])
+    assert thing.removed is removed
+
+
+def test_a_running_container_of_another_machine_is_left_alone_however_old() -> None:
+    assert swept(container=Thing(ELSEWHERE, OLD, "running")) == []
+
+
+def test_a_running_container_of_a_dead_process_of_this_machine_is_removed() -> None:
+    assert swept(container=Thing(DEAD, YOUNG, "running")) == ["container thing"]
+
+
+@pytest.mark.parametrize("kind", ["container", "network", "image"])
+def test_what_the_engine_does_not_let_go_is_passed_over(kind: str) -> None:
+    assert swept(**{kind: Thing(DEAD, OLD, busy=True)}) == []
+
+
+def test_a_folder_of_this_process_stays_and_that_of_a_dead_one_goes(temporary: Path) -> None:
+    """A folder that carries no label is nobody's we know."""
+    ours, theirs, other = make_folder(), make_folder(), temporary / "bga-not-ours"
+    assert json.loads((ours / OWNER).read_text()) == OURS
+    (theirs / OWNER).write_text(DEAD)
+    other.mkdir()
+    assert swept() == [f"folder {theirs}"]
+    assert sorted(temporary.iterdir()) == sorted([ours, other])
+
+
+def test_a_label_names_this_process() -> None:
+    assert OURS["pid"] == os.getpid()
+    assert set(OURS) == {"domain", "pid", "born"}

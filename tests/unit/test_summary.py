@@ -1,0 +1,54 @@
+"""What the terminal shows of background jobs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_bgasync.jobs import Job
+from pytest_bgasync.summary import JobLine, counted, job_line, table
+
+from .made import CLOCK, FakeHost, job_file, launch
+
+
+def line(data: dict[str, Any], scale: float = 0.1, **fields: Any) -> JobLine:
+    return job_line(Job(launch(**fields), FakeHost({"/job": job_file(data, written=42.0)}), CLOCK), scale)
+
+
+def test_a_line_keeps_what_the_summary_needs_and_nothing_that_is_not_plain() -> None:
+    assert line({"rc": 3}, item={"id": 1}, label="one", collected=True) == {
+        "host": "host1", "task": "Start it", "item": "one", "jid": "j1.1", "outcome": "failed", "rc": 3,
+        "wall": pytest.approx(4.2), "limit": 120.0, "limit_wall": 12, "collected": True,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(("item", "label", "kept"), [(None, None, None), (8080, None, "8080"), (8080, "web", "web")])
+def test_an_item_is_kept_as_its_label_or_its_text(item: object, label: str | None, kept: str | None) -> None:
+    assert line({}, item=item, label=label)["item"] == kept
+
+
+def test_the_table_has_its_columns_aligned() -> None:
+    lines = [line({"rc": 0}, collected=True), line({"failed": True}, task="Wait", item="a", jid="j22.22")]
+    assert table(lines) == [
+        "SUCCEEDED  host1  Start it  rc=0  4.2 of 12 s (async: 120)  collected      j1.1",
+        "FAILED     host1  Wait (a)        4.2 of 12 s (async: 120)  not collected  j22.22",
+    ]
+    assert table([]) == []
+
+
+def test_a_job_without_an_id_says_so() -> None:
+    assert table([line({}, jid=None)])[0].endswith("no JID")
+
+
+def test_the_limit_is_the_one_in_force_with_that_of_the_playbook_beside_it_where_it_is_another() -> None:
+    (scaled,) = table([line({}, limit=120.0, limit_wall=12)])
+    (plain,) = table([line({}, scale=1.0, limit=120.0, limit_wall=120)])
+    assert "  4.2 of 12 s (async: 120)  " in scaled
+    assert "  42.0 of 120 s  " in plain
+
+
+def test_jobs_are_counted_by_outcome_the_most_frequent_first() -> None:
+    lines = [line({"rc": 1}), line({"rc": 0}), line({"rc": 0})]
+    assert counted(lines) == "3 background jobs: 2 succeeded, 1 failed"
+    assert counted(lines[:1]) == "1 background job: 1 failed"

@@ -1,0 +1,148 @@
+"""What a job is, judged by its file, its processes and what the play was told."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pytest_bgasync.launches import Poll
+from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.verdict import JobFile, Process, Verdict, gave_up, judge, payload
+
+from .made import job_file, launch, process
+
+STARTED = {"started": 1, "finished": 0, "ansible_job_id": "j1.1"}
+NOW = 50.0
+COMMAND = ("sleep", "60")
+
+
+@pytest.mark.parametrize(
+    ("data", "outcome"),
+    [
+        ({"rc": 0, "changed": True}, Outcome.SUCCEEDED),
+        ({"changed": True}, Outcome.SUCCEEDED),
+        ({"rc": None}, Outcome.SUCCEEDED),
+        ({"failed": False, "rc": 0}, Outcome.SUCCEEDED),
+        ({"rc": 3}, Outcome.FAILED),
+        ({"failed": True, "rc": 0}, Outcome.FAILED),
+        ({"failed": 1, "cmd": "/module", "msg": "Traceback", "stderr": "boom"}, Outcome.FAILED),
+        ({"failed": 1, "msg": "Timeout exceeded", "child_pid": 7}, Outcome.TIMED_OUT),
+        ({"failed": True, "msg": "Timeout exceeded", "rc": 1}, Outcome.FAILED),
+        ({"failed": True, "msg": "no such child", "child_pid": 7}, Outcome.FAILED),
+        ({"started": True, "rc": 0}, Outcome.SUCCEEDED),
+        ({"started": 1, "finished": 0, "rc": 2}, Outcome.FAILED),
+        ({**STARTED, "state": "started"}, Outcome.SUCCEEDED),
+    ],
+)
+def test_a_result_in_the_job_file_decides_even_while_the_runner_is_about_to_go(
+    data: dict[str, Any], outcome: Outcome
+) -> None:
+    assert judge(launch(), job_file(data, written=7), [process()], NOW) == Verdict(outcome, data, 7)
+
+
+UNFINISHED = [STARTED, "", '{"rc": 0, "std', "[]", "null", "\x00\x00"]
+
+
+@pytest.mark.parametrize("content", UNFINISHED)
+def test_without_a_result_a_job_runs_as_long_as_its_runner_does(content: Any) -> None:
+    assert judge(launch(), job_file(content), [process()], NOW) == Verdict(Outcome.RUNNING, {})
+
+
+@pytest.mark.parametrize("content", UNFINISHED)
+def test_without_a_result_and_a_runner_a_job_is_lost_since_its_last_sign(content: Any) -> None:
+    assert judge(launch(), job_file(content, written=7), [], NOW) == Verdict(Outcome.LOST, {}, 7)
+
+
+def test_a_job_whose_file_was_removed_while_it_was_at_work_runs() -> None:
+    assert judge(launch(), None, [process()], NOW).outcome is Outcome.RUNNING
+
+
+def test_a_job_without_file_and_process_is_lost_as_of_now() -> None:
+    assert judge(launch(), None, [], NOW) == Verdict(Outcome.LOST, {}, NOW)
+
+
+@pytest.mark.parametrize(
+    ("left", "outcome"),
+    [
+        pytest.param(process(11, pgid=9), Outcome.LOST, id="the supervisor lingers"),
+        pytest.param(process(11, pgid=9, age=12.0), Outcome.RUNNING, id="the supervisor ends it at its limit"),
+        pytest.param(process(11, pgid=9, age=12.0, state="Z"), Outcome.LOST, id="the supervisor is a zombie"),
+        pytest.param(process(state="Z"), Outcome.LOST, id="the runner is a zombie"),
+        pytest.param(process(state="X"), Outcome.LOST, id="the runner is dead"),
+        pytest.param(process(state="T"), Outcome.RUNNING, id="the runner is frozen"),
+        pytest.param(process(job="another"), Outcome.LOST, id="the runner of another job"),
+        pytest.param(process(job=None), Outcome.LOST, id="a process of no job"),
+        pytest.param(process(args=COMMAND), Outcome.LOST, id="only the command is left"),
+    ],
+)
+def test_only_a_living_runner_of_its_own_keeps_a_job_running(left: Process, outcome: Outcome) -> None:
+    assert judge(launch(), job_file(STARTED), [left], NOW).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("file", "age", "outcome"),
+    [
+        (None, 2.0, Outcome.RUNNING),
+        (None, 4.0, Outcome.LOST),
+        (job_file(STARTED), 0.3, Outcome.RUNNING),
+        (job_file(STARTED), 2.0, Outcome.LOST),
+    ],
+)
+def test_a_wrapper_that_has_just_started_may_yet_become_the_runner(
+    file: JobFile | None, age: float, outcome: Outcome
+) -> None:
+    assert judge(launch(), file, [process(11, pgid=9, age=age)], NOW).outcome is outcome
+
+
+@pytest.mark.parametrize(
+    ("poll", "outcome"),
+    [
+        (Poll(9, finished=True, failed=False, timed_out=False), Outcome.SUCCEEDED),
+        (Poll(9, finished=True, failed=True, timed_out=False), Outcome.FAILED),
+        (Poll(9, finished=True, failed=True, timed_out=True), Outcome.TIMED_OUT),
+    ],
+)
+@pytest.mark.parametrize("file", [None, job_file("")])
+@pytest.mark.parametrize("processes", [[], [process()]])
+def test_after_the_cleanup_what_the_play_was_told_counts(
+    poll: Poll, outcome: Outcome, file: JobFile | None, processes: list[Process]
+) -> None:
+    asked = Poll(8, finished=False, failed=False, timed_out=False)
+    told = launch(poll=1, polls=[asked, poll], reported={"rc": 4})
+    assert judge(told, file, processes, NOW) == Verdict(outcome, {"rc": 4}, 9)
+
+
+def test_polls_that_never_saw_the_end_tell_nothing() -> None:
+    asked = Poll(8, finished=False, failed=False, timed_out=False)
+    assert judge(launch(polls=[asked]), None, [], NOW).outcome is Outcome.LOST
+
+
+def test_a_job_that_got_no_id_was_never_reached() -> None:
+    unreached = launch(jid=None, results_file=None, launched_at=3.0)
+    assert judge(unreached, None, [], NOW) == Verdict(Outcome.UNREACHABLE, {}, 3.0)
+
+
+def test_the_payload_is_the_module_and_its_living_commands_oldest_first() -> None:
+    module = process(20, args=("python3", "command.py"), started_at=1.0)
+    child = process(18, args=COMMAND, started_at=2.0)
+    others = [
+        process(19, args=COMMAND, state="Z"),
+        process(21, args=COMMAND, job="another"),
+        process(22, args=COMMAND, job=None),
+    ]
+    assert payload([child, process(10), *others, module], "token") == [module, child]
+
+
+def test_a_controller_gave_up_when_its_waiting_task_ended_without_having_seen_the_end() -> None:
+    asked = Poll(8, finished=False, failed=False, timed_out=False)
+    ended = Poll(9, finished=True, failed=False, timed_out=False)
+    assert gave_up(launch(poll=1, ended_task=True, polls=[asked]))
+    assert not gave_up(launch(poll=1, ended_task=True, polls=[asked, ended]))
+    assert not gave_up(launch(poll=1, ended_task=False, polls=[asked]))
+    assert not gave_up(launch(poll=0, ended_task=True, polls=[asked]))
+
+
+def test_an_outcome_is_equal_to_its_lower_case_name() -> None:
+    assert [str(outcome) for outcome in Outcome] == [outcome.name.lower() for outcome in Outcome]
+    assert Outcome("timed_out") is Outcome.TIMED_OUT
