@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,8 @@ LEAST_MEMORY = 64 * 1024 * 1024
 class Settings:
     """What holds for all tests unless their marker says otherwise.
 
-    ``deadline`` is in real seconds, ``playbooks`` the folder where playbooks are looked for first.
+    ``deadline`` of a run and ``boot``, in which a host must answer, are in real seconds;
+    ``playbooks`` is the folder where playbooks are looked for first.
     """
 
     root: Path
@@ -27,11 +29,12 @@ class Settings:
     image: str | None
     time_scale: float
     deadline: float
+    boot: float
     limits: Limits
 
 
 def parse_settings(
-    *, root: Path, playbooks: str, image: str | None, time_scale: str, deadline: str, memory: str, pids: str
+    *, root: Path, playbooks: str, image: str | None, time_scale: str, deadline: str, boot: str, memory: str, pids: str
 ) -> Settings:
     """Return the settings; raises UsageProblem."""
     if not re.fullmatch(r"\d+[kmg]", memory, re.IGNORECASE | re.ASCII) or parse_bytes(memory) < LEAST_MEMORY:
@@ -45,16 +48,17 @@ def parse_settings(
         playbooks=root / playbooks,
         image=image or None,
         time_scale=checked_scale(time_scale, where="--bgasync-time-scale or the ini key bgasync_time_scale"),
-        deadline=_seconds(deadline),
+        deadline=_seconds("bgasync_deadline", deadline),
+        boot=_seconds("bgasync_boot", boot),
         limits=Limits(memory, int(pids)),
     )
 
 
-def _seconds(value: str) -> float:
+def _seconds(key: str, value: str) -> float:
     try:
         seconds = float(value)
     except ValueError:
         seconds = 0
-    if not seconds > 0:
-        raise UsageProblem(f"ini key bgasync_deadline: {value!r} is no number of real seconds above 0")
+    if not 0 < seconds < math.inf:
+        raise UsageProblem(f"ini key {key}: {value!r} is no number of real seconds above 0")
     return seconds

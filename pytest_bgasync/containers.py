@@ -61,11 +61,11 @@ class Container:
             self.remove()
             raise HostProblem(f"host {label} could not be started: {reason(error)}") from None
 
-    def port(self, port: int) -> tuple[str, int]:
-        """Return where a published TCP port can be reached; raises HostProblem once the container has gone."""
+    def port(self, port: int) -> tuple[str, int] | None:
+        """Return where a published TCP port can be reached; None if the container ended at once."""
         published = (self.attrs["NetworkSettings"]["Ports"] or {}).get(f"{port}/tcp")
         if not published:
-            raise HostProblem(f"host {self.label} ended while it was starting. {self.last_words()}")
+            return None
         return published[0]["HostIp"], int(published[0]["HostPort"])
 
     def ip(self, network: str) -> str:

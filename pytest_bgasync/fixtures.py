@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -29,10 +29,13 @@ JOB_LINES = pytest.StashKey[list[JobLine]]()
 @contextmanager
 def _one_sentence() -> Iterator[None]:
     """Let a problem of set-up end the test with its sentence, and nothing of our insides."""
+    sentence = None
     try:
         yield
     except BgasyncError as problem:
-        pytest.fail(str(problem), pytrace=False)
+        sentence = str(problem)
+    if sentence is not None:
+        raise pytest.fail.Exception(sentence, pytrace=False) from None
 
 
 @pytest.fixture(scope="session")
@@ -65,7 +68,8 @@ def _bgasync_key() -> Iterator[ssh.Key]:
 def bgasync(request: pytest.FixtureRequest, bgasync_engine: Engine, _bgasync_key: ssh.Key) -> Iterator[Lab]:
     """The hosts that the ``bgasync`` marker asks for, up and answering; gone after the test."""
     settings = request.config.stash[SETTINGS]
-    spec = marked(request.node)
+    with _one_sentence():
+        spec = marked(request.node)
     images = Images(bgasync_engine, request.config.stash[PROGRESS])
     clock = Clock(spec.time_scale or settings.time_scale)
     places = Places(settings.playbooks, request.path.parent, settings.root)
@@ -76,12 +80,17 @@ def bgasync(request: pytest.FixtureRequest, bgasync_engine: Engine, _bgasync_key
             folders = (request.path.parent, settings.root)
             default = images.host_image(settings.image, folders=folders)
             image = default if spec.image is None else images.host_image(spec.image, folders=folders)
-            scenario.up(image, default, lambda: lab.jobs)
-        yield lab
-        lab.close()
-        request.node.stash[JOB_LINES] = [job_line(job, clock.scale) for job in lab.jobs]
-    finally:
-        with _one_sentence():
+            scenario.up(image, default, lambda: lab.jobs, boot=settings.boot)
+    except BaseException:
+        with suppress(BgasyncError):  # what went wrong first is what is told
+            scenario.close()
+        raise
+    yield lab
+    with _one_sentence():
+        try:
+            lab.close()
+            request.node.stash[JOB_LINES] = [job_line(job, clock.scale) for job in lab.jobs]
+        finally:
             scenario.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import os
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
@@ -15,6 +16,7 @@ from docker.errors import APIError, DockerException, ImageNotFound
 from pytest_bgasync.engine import Engine, reason
 from pytest_bgasync.errors import ImageProblem
 from pytest_bgasync.locks import cache_folder, locked
+from pytest_bgasync.owner import OWNER, owner_label
 
 RECIPE = Path(__file__).parent / "recipes" / "host"
 #: Set on every image that is a host as it is; its value is the recipe that made it one.
@@ -54,10 +56,11 @@ class Images:
         """
         if wanted is None:
             return self.target()
+        folders = list(folders)
         for folder in folders:
             if (folder / wanted / "Dockerfile").is_file():
                 return self._from_folder((folder / wanted).resolve())
-        if wanted.startswith((".", "/")):
+        if wanted.startswith((".", "/")) or any((folder / wanted).is_dir() for folder in folders):
             raise ImageProblem(
                 f"image {wanted!r} looks like a folder, but no Dockerfile is there:"
                 " name a folder with a Dockerfile, relative to the test file or pytest's rootdir, or an image"
@@ -100,11 +103,8 @@ class Images:
         probe = " ".join(f"command -v {command} >/dev/null || echo {package};" for package, command in NEEDED.items())
         script = f'PATH="$PATH:/usr/sbin:/sbin"; {probe} . /etc/os-release; echo "ID=$ID $ID_LIKE"'
         try:
-            output = self._engine.client.containers.run(
-                image.id, entrypoint=["/bin/sh", "-c", script], command=[], remove=True,
-                network_mode="none", user="0", labels={LABEL: "probe"},
-            )  # fmt: skip
-        except DockerException as error:
+            output = self._output(image, ["/bin/sh", "-c", script])
+        except (DockerException, OSError) as error:
             raise ImageProblem(
                 f"image {name!r} cannot be looked into ({reason(error)}):"
                 " a host needs a Linux image with /bin/sh and /etc/os-release"
@@ -119,6 +119,19 @@ class Images:
                 f"    FROM {name}\n    USER root\n    RUN {_install_hint(system, missing)}"
             )
         return missing
+
+    def _output(self, image: Any, command: list[str]) -> bytes:
+        """Return what a command in a container of the image writes."""
+        container = self._engine.client.containers.create(
+            image.id, entrypoint=command, command=[], network_mode="none", user="0", labels=owner_label()
+        )
+        try:
+            container.start()
+            container.wait(timeout=PULL)
+            output: bytes = container.logs(stdout=True, stderr=False)
+            return output
+        finally:
+            container.remove(force=True)
 
     def _base(self) -> str:
         tag = f"bgasync/base:{_digest([BASE, *BOOTSTRAP])}"
@@ -148,7 +161,8 @@ class Images:
                 chunks = iter(partial(process.stdout.read, 1 << 20), b"")
                 repository, _, version = tag.partition(":")
                 # Imported without a name first: half a file system must never get the tag.
-                answer = self._engine.patient_client(BUILD).api.import_image_from_stream(chunks)
+                label = f"LABEL {OWNER}={json.dumps(owner_label()[OWNER])}"
+                answer = self._engine.patient_client(BUILD).api.import_image_from_stream(chunks, changes=[label])
                 failed = process.wait(60) != 0
             except BaseException:
                 process.kill()
@@ -160,7 +174,7 @@ class Images:
         self._engine.client.api.tag(image, repository, version)
 
     def _build_host(self, tag: str, base: str, packages: list[str]) -> None:
-        args = {"BASE": base, "PACKAGES": " ".join(packages)}
+        args = {"BASE": base, "PACKAGES": " ".join(packages), "OWNER": owner_label()[OWNER]}
         self._build(tag, RECIPE, args, labels={LABEL: _folder_digest(RECIPE)})
 
     def _build(self, tag: str, folder: Path, args: dict[str, str], labels: dict[str, str] | None = None) -> None:

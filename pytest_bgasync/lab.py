@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -144,6 +145,7 @@ class Lab:
             folder=self._new_folder(),
             playbook=name,
             hosts=tuple(self.hosts),
+            limit=options.get("limit"),
             localhost=self._scenario.variables(LOCALHOST),
             limits=limits,
             deadline=deadline,
@@ -193,5 +195,5 @@ def _checked(options: RunOptions, default_deadline: float) -> tuple[list[str], d
 
 
 def _positive(value: object, what: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
         raise UsageProblem(f"{what} is a number of real seconds above 0, not {value!r}")

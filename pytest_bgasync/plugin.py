@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Generator
 from functools import partial
 from pathlib import Path
+from types import TracebackType
 
 import pytest
 
@@ -35,6 +37,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("bgasync_time_scale", "real seconds for one playbook second", default="1")
     parser.addini("bgasync_playbooks", "folder where playbooks are looked for first", default="playbooks")
     parser.addini("bgasync_deadline", "real seconds after which a run is stopped", default="600")
+    parser.addini("bgasync_boot", "real seconds in which a host that was started answers", default="60")
     parser.addini("bgasync_memory", "memory that one host may use", default="1g")
     parser.addini("bgasync_pids", "number of processes that one host may have", default="1024")
 
@@ -48,6 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
             image=config.getoption("--bgasync-image") or config.getini("bgasync_image"),
             time_scale=config.getoption("--bgasync-time-scale") or config.getini("bgasync_time_scale"),
             deadline=config.getini("bgasync_deadline"),
+            boot=config.getini("bgasync_boot"),
             memory=config.getini("bgasync_memory"),
             pids=config.getini("bgasync_pids"),
         )
@@ -68,7 +72,9 @@ def _progress(config: pytest.Config, line: str) -> None:
         reporter.write_line(f"bgasync: {line}")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if hasattr(config, "workerinput"):
+        return  # a worker of xdist cannot end the session; there the fixture says it
     for item in items:
         try:
             fixtures.marked(item)
@@ -76,15 +82,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             raise pytest.UsageError(f"{item.nodeid}: {problem}") from None
 
 
+def _of_the_author(error: BgasyncError) -> pytest.ExceptionInfo[BaseException]:
+    """Return an error without our frames: its sentence is the explanation, only the author's frames are of use."""
+    own: TracebackType | None = None
+    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+        if _HERE not in Path(frame.f_code.co_filename).parents:
+            own = TracebackType(own, frame, frame.f_lasti, line)
+    return pytest.ExceptionInfo.from_exception(error.with_traceback(own))
+
+
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     if call.excinfo is not None and isinstance(call.excinfo.value, BgasyncError):
-        # The sentence is the explanation; of the frames only the author's own are of use.
-        own = call.excinfo.traceback.filter(lambda entry: _HERE not in Path(str(entry.path)).parents)
-        if own:
-            call.excinfo.traceback = own
+        call.excinfo = _of_the_author(call.excinfo.value)
     report = yield
     if call.when == "teardown":
         report.bgasync_jobs = item.stash.get(JOB_LINES, [])  # type: ignore[attr-defined]

@@ -35,6 +35,8 @@ class Order:
     """What messages call the playbook."""
     hosts: Sequence[str]
     """The names of the scenario's hosts, for messages."""
+    limit: str | None
+    """The pattern of hosts it was limited to, for messages."""
     localhost: Mapping[str, Any]
     """The connection variables of the container that localhost is."""
     limits: Mapping[str, float]
@@ -161,7 +163,9 @@ class Process:
         if rc < 0:
             end_processes(order.folder)
             raise PlaybookKilled(
-                f"ansible-playbook was ended by {signal.Signals(-rc).name} from outside{_last(run)}", run
+                f"ansible-playbook was ended by {signal.Signals(-rc).name} from outside{_last(run)}:"
+                " find out who did (the kernel, when memory runs out), and run it again",
+                run,
             )
         _raise_unless_it_played(run, order)
         return run
@@ -192,10 +196,11 @@ def _raise_unless_it_played(run: Run, order: Order) -> None:
         or "leaves us with no hosts" in (run.stderr + run.stdout)
     ):
         plays = [e for e in run.events if e["event"] == "play_started"]
-        wanted = ", ".join(str(pattern) for play in plays for pattern in play["hosts"]) or "the pattern or limit"
+        wanted = "hosts: " + ", ".join(str(pattern) for play in plays for pattern in play["hosts"])
+        if order.limit is not None:
+            wanted = f"limit {order.limit!r}"
         raise PlaybookProblem(
-            f"playbook {order.playbook}: hosts: {wanted} matches no host of the scenario; it has: "
-            + ", ".join(order.hosts)
+            f"playbook {order.playbook}: {wanted} matches no host of the scenario; it has: {', '.join(order.hosts)}"
         )
 
 

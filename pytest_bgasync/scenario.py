@@ -19,7 +19,7 @@ from docker.errors import DockerException
 from pytest_bgasync import ssh
 from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.containers import Container
-from pytest_bgasync.engine import Engine
+from pytest_bgasync.engine import Engine, reason
 from pytest_bgasync.errors import HostProblem
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import Jobs
@@ -27,8 +27,8 @@ from pytest_bgasync.owner import make_folder, owner_label
 from pytest_bgasync.spec import Spec
 
 LOCALHOST = "localhost"
-#: Real seconds in which a host that was started answers over ssh.
-BOOT = 60.0
+#: How many containers are started or removed at the same time.
+SIDE_BY_SIDE = 16
 
 
 @dataclass(frozen=True)
@@ -50,14 +50,19 @@ class Scenario:
         self._groups = spec.groups or {}
         self._id = uuid.uuid4().hex[:10]
         self._network: Any = None
+        self._closing = False
+        self._starters = ThreadPoolExecutor(max_workers=SIDE_BY_SIDE)
         self._containers: dict[str, Container] = {}
         self.folder = make_folder()
         self.hosts: dict[str, Host] = {}
         self.localhost: Host | None = None
         self._names = spec.hosts
 
-    def up(self, image: str, localhost_image: str, jobs: Callable[[], Jobs], *, boot: float = BOOT) -> None:
-        """Start all hosts side by side and wait until each answers; raises HostProblem."""
+    def up(self, image: str, localhost_image: str, jobs: Callable[[], Jobs], *, boot: float) -> None:
+        """Start all hosts side by side and wait until each answers, at most ``boot`` real seconds.
+
+        Raises HostProblem.
+        """
         self.control.mkdir()
         try:
             self._network = self._engine.client.networks.create(
@@ -65,16 +70,15 @@ class Scenario:
             )
         except DockerException as error:
             raise HostProblem(
-                f"the network of the scenario could not be created ({error}): remove networks that nothing uses"
+                f"the network of the scenario could not be created ({reason(error)}): remove networks that nothing uses"
                 " (bgasync clean removes those of dead runs)"
             ) from None
         images = {**dict.fromkeys(self._names, image), LOCALHOST: localhost_image}
         deadline = Deadline(boot)
-        with ThreadPoolExecutor(max_workers=min(len(images), 16)) as pool:
-            starts = [pool.submit(self._start, name, images[name], deadline) for name in images]
+        starts = [self._starters.submit(self._start, name, images[name], deadline) for name in images]
         for start in starts:
             start.result()
-        addresses = {name: container.port(22) for name, container in self._containers.items()}
+        addresses = {name: self._address(name) for name in self._containers}
         self.ssh_config.write_text(ssh.client_config(addresses, self._key, self.control))
         hosts = {name: self._host(name, jobs) for name in images}
         self.localhost = hosts.pop(LOCALHOST)
@@ -100,21 +104,28 @@ class Scenario:
 
     def variables(self, name: str) -> Mapping[str, Any]:
         """Return the connection variables of a host."""
-        return ssh.ansible_variables(self._containers[name].port(22), self._key, self.control)
+        return ssh.ansible_variables(self._address(name), self._key, self.control)
+
+    def _address(self, name: str) -> tuple[str, int]:
+        address = self._containers[name].port(22)
+        assert address is not None  # else it had not come up
+        return address
 
     def close(self) -> None:
         """Remove the hosts, the network, the folder, and the processes that runs left on this machine."""
+        self._closing = True
+        self._starters.shutdown(cancel_futures=True)  # so that all that has been started is known
         end_processes(self.folder)
         problems: list[Exception] = []
         if self._containers:
-            with ThreadPoolExecutor(max_workers=min(len(self._containers), 16)) as pool:
+            with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
                 removals = [pool.submit(container.remove) for container in self._containers.values()]
             problems += [error for removal in removals if isinstance(error := removal.exception(), Exception)]
         if self._network is not None:
             try:
                 self._network.remove()
             except DockerException as error:
-                problems.append(HostProblem(f"network {self._network.name} could not be removed: {error}"))
+                problems.append(HostProblem(f"network {self._network.name} could not be removed: {reason(error)}"))
         shutil.rmtree(self.folder, ignore_errors=True)
         if problems:
             raise problems[0]
@@ -141,14 +152,22 @@ class Scenario:
             "networking_config": {"EndpointsConfig": {self._network.name: {"Aliases": [name]}}},
         })  # fmt: skip
         self._containers[name] = container
-        address = container.port(22)
-        if not deadline.wait_for(lambda: container.ended or ssh.answers(address, deadline)):
-            raise HostProblem(
-                f"host {name} (image {image}) did not answer over ssh within {deadline.seconds:g} s: see what its"
-                f" image starts in /etc/bgasync/boot.d. {container.last_words()}"
-            )
-        if container.ended:
-            raise HostProblem(f"host {name} (image {image}) ended while it was starting. {container.last_words()}")
+
+        def decided() -> bool:
+            address = container.port(22)
+            return self._closing or address is None or container.ended or ssh.answers(address, deadline)
+
+        answered = deadline.wait_for(decided)
+        if container.port(22) is None or container.ended:
+            how = "ended while it was starting"
+        elif not answered:
+            how = f"did not answer over ssh within {deadline.seconds:g} s (the ini key bgasync_boot)"
+        else:
+            return
+        raise HostProblem(
+            f"host {name} (image {image}) {how}: see what its image starts in /etc/bgasync/boot.d."
+            f" {container.last_words()}"
+        )
 
     def _host(self, name: str, jobs: Callable[[], Jobs]) -> Host:
         container = self._containers[name]

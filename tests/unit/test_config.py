@@ -12,12 +12,13 @@ from pytest_bgasync.scenario import Limits
 
 
 def settings(**changes: str) -> Settings:
-    values = {"playbooks": "playbooks", "time_scale": "1", "deadline": "600", "memory": "1g", "pids": "1024"}
-    return parse_settings(root=Path("/project"), **{"image": "", **values, **changes})
+    values = {"image": "", "playbooks": "playbooks", "time_scale": "1", "memory": "1g", "pids": "1024"}
+    return parse_settings(root=Path("/project"), **{**values, "deadline": "600", "boot": "60", **changes})
 
 
 def test_the_defaults_are_taken_over() -> None:
-    assert settings() == Settings(Path("/project"), Path("/project/playbooks"), None, 1.0, 600.0, Limits("1g", 1024))
+    limits = Limits("1g", 1024)
+    assert settings() == Settings(Path("/project"), Path("/project/playbooks"), None, 1.0, 600.0, 60.0, limits)
 
 
 def test_the_folder_of_playbooks_is_below_the_root_unless_it_is_absolute() -> None:
@@ -42,6 +43,7 @@ def test_memory_is_a_number_with_a_unit(memory: str) -> None:
         ({"deadline": "0"}, "bgasync_deadline: '0' is no number of real seconds above 0"),
         ({"deadline": "-1"}, "bgasync_deadline: '-1' is no"),
         ({"deadline": "soon"}, "bgasync_deadline: 'soon' is no"),
+        ({"boot": "0"}, "bgasync_boot: '0' is no number of real seconds above 0"),
         ({"deadline": "nan"}, "bgasync_deadline: 'nan' is no"),
         ({"memory": ""}, "bgasync_memory: '' is no amount of memory from 64m on: write for example 512m or 1g"),
         ({"memory": "much"}, "bgasync_memory: 'much' is no"),

@@ -94,8 +94,12 @@ def images(*, labels: dict[str, str] | None = None, says: str = "") -> Images:
     def pull(name: str, tag: str) -> Any:
         raise ImageNotFound(f"no {name}:{tag} anywhere\nat all")
 
+    def nothing(**_: Any) -> None:
+        pass
+
+    probe = SimpleNamespace(start=nothing, wait=nothing, remove=nothing, logs=lambda **_: says.encode())
     client = SimpleNamespace(
-        images=SimpleNamespace(get=get, pull=pull), containers=SimpleNamespace(run=lambda *_, **__: says.encode())
+        images=SimpleNamespace(get=get, pull=pull), containers=SimpleNamespace(create=lambda *_, **__: probe)
     )
     return Images(cast(Engine, SimpleNamespace(client=client, patient_client=lambda _: client)), lambda _: None)
 

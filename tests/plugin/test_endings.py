@@ -1,0 +1,291 @@
+"""Runs that do not come to their own end, and what is left of them: nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from pytest_bgasync import Engine
+from pytest_bgasync.owner import OWNER, owner_label
+
+from .inner import Inner, Started, wait_until
+
+#: Starts a job that would run for ten minutes, then waits as long.
+LONG = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Start the export
+      ansible.builtin.command: sleep 600
+      async: 900
+      poll: 0
+    - name: Wait for ever
+      ansible.builtin.command: sleep 600
+"""
+TEST = "def test_one(bgasync):\n    bgasync.run('long.yml')\n"
+
+
+@pytest.fixture(autouse=True)
+def long(inner: Inner) -> None:
+    inner.file("long.yml", LONG)
+    inner.test(TEST)
+
+
+def waiting(inner: Inner) -> bool:
+    """Say whether a play has come to its last task."""
+    return any("Wait for ever" in path.read_text() for path in inner.temp.glob("bga-*/run*/events.jsonl"))
+
+
+def started(inner: Inner, *args: str) -> Started:
+    """Start a run and wait until its play waits for ever."""
+    run = inner.start(*args)
+    run.wait_for(lambda: waiting(inner), "the last task of the play")
+    return run
+
+
+def test_a_run_at_its_deadline_is_stopped_and_the_test_goes_on(inner: Inner) -> None:
+    inner.test(
+        """
+        import psutil
+        from pytest_bgasync import Outcome, PlaybookDeadline
+
+        def test_one(bgasync):
+            for deadline in (3, 6, 12, 24, 48):  # on a busy machine it takes longer to come to the last task
+                try:
+                    bgasync.run("long.yml", deadline=deadline)
+                except PlaybookDeadline as stopped:
+                    problem, run = stopped, stopped.run
+                if run.path("host1")[-1:] == ["Wait for ever"]:
+                    break
+            job = run.job("Start the export")
+            assert (job.outcome, job.collected, job.limit) == (Outcome.RUNNING, False, 900)
+            assert not run.ok
+            assert f"deadline of {deadline} s while it was at the task 'Wait for ever'" in str(problem)
+            assert run.wall < deadline + 10
+            assert run.jobs[0] in list(bgasync.jobs)
+            words = [word for process in psutil.Process().children(recursive=True) for word in process.cmdline()]
+            assert not any("ansible-playbook" in word for word in words)
+            assert bgasync.run_text("- hosts: all\\n  tasks: []\\n").ok
+        """
+    )
+    inner.run().assert_passed(1)
+    inner.assert_nothing_left()
+
+
+def test_a_deadline_of_the_ini_file_fails_the_test_with_one_sentence(inner: Inner) -> None:
+    inner.ini("bgasync_deadline = 0.5")
+    ended = inner.run()
+    assert (ended.rc, ended.counts) == (1, {"failed": 1})
+    ended.assert_says(
+        "pytest_bgasync.errors.PlaybookDeadline: playbook long.yml was stopped at its deadline of 0.5 s",
+        "see what it waits for, or give it more with deadline= or the ini key bgasync_deadline",
+    )
+    inner.assert_nothing_left()
+
+
+@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM], ids=lambda sent: sent.name)
+def test_ansible_playbook_killed_from_outside_fails_the_test_with_one_sentence(
+    inner: Inner, sent: signal.Signals
+) -> None:
+    inner.test(
+        """
+        from pytest_bgasync import PlaybookKilled
+
+        def test_one(bgasync):
+            try:
+                bgasync.run("long.yml")
+            except PlaybookKilled as killed:
+                job = killed.run.job("Start the export")
+                assert job.outcome == "running" and killed.run.path("host1")[-1] == "Wait for ever"
+                raise
+        """
+    )
+    run = started(inner)
+    playbook = next(p for p in inner.processes() if p.ppid() == run.pid and "ansible-playbook" in " ".join(p.cmdline()))
+    playbook.send_signal(sent)
+    ended = run.wait()
+    assert (ended.rc, ended.counts) == (1, {"failed": 1}), ended.output
+    ended.assert_says(
+        f"PlaybookKilled: ansible-playbook was ended by {sent.name} from outside",
+        "from outside while it was at the task 'Wait for ever'",
+    )
+    assert "1 background job: 1 running" in ended.output
+    inner.assert_nothing_left()
+
+
+def test_ctrl_c_in_the_middle_of_a_task(inner: Inner) -> None:
+    inner.test(f"{TEST}\ndef test_two(bgasync):\n    raise AssertionError\n")
+    run = started(inner)
+    assert inner.containers()
+    assert inner.plays()
+    run.interrupt()
+    ended = run.wait()
+    assert ended.rc == pytest.ExitCode.INTERRUPTED, ended.output
+    assert "KeyboardInterrupt" in ended.output
+    assert "AssertionError" not in ended.output
+    assert "Traceback" not in ended.output
+    inner.assert_nothing_left()
+
+
+def test_ctrl_c_while_ansible_starts(inner: Inner) -> None:
+    run = inner.start()
+    run.wait_for(inner.plays, "ansible-playbook")
+    run.interrupt()
+    assert run.wait().rc == pytest.ExitCode.INTERRUPTED
+    inner.assert_nothing_left()
+
+
+def test_ctrl_c_with_workers_of_xdist(inner: Inner) -> None:
+    inner.test(f"{TEST}\ndef test_two(bgasync):\n    bgasync.run('long.yml')\n")
+    run = inner.start("-n", "2")
+    run.wait_for(lambda: len(inner.containers()) == 4 and inner.plays(), "two scenarios")
+    run.wait_for(lambda: waiting(inner), "the last task of a play")
+    run.interrupt()
+    ended = run.wait()
+    assert ended.rc == pytest.ExitCode.INTERRUPTED, ended.output
+    inner.assert_nothing_left()
+
+
+@pytest.mark.parametrize("sweeper", ["the next start", "bgasync clean"])
+def test_pytest_killed_with_sigkill(inner: Inner, sweeper: str) -> None:
+    run = started(inner)
+    assert len(inner.containers()) == 2
+    run.kill()
+    # A second on a machine at rest: the engine sees standard input close, and removes what ended.
+    wait_until(lambda: not inner.containers(), within=5, what="the containers of a killed run are gone")
+    wait_until(lambda: not inner.processes(), within=10, what="the processes of a killed run are gone")
+    assert run.wait().rc == -signal.SIGKILL
+    if sweeper == "bgasync clean":
+        ended = inner.bgasync("clean")
+        assert ended.rc == 0
+        assert "removed folder" in ended.output
+    else:
+        inner.test("def test_one(bgasync_engine): pass")
+        ended = inner.run()
+        ended.assert_passed(1)
+        assert "removed what a dead run had left: folder" in ended.output
+    inner.assert_nothing_left()
+
+
+def test_pytest_killed_with_sigkill_while_its_hosts_start(inner: Inner) -> None:
+    run = inner.start()
+    run.wait_for(inner.containers, "a container")
+    run.kill()
+    # A container that was created and not yet started has no input to lose: that one is swept.
+    inner.test("def test_one(bgasync_engine): pass")
+    run.wait()
+    inner.run().assert_passed(1)
+    inner.assert_nothing_left()
+
+
+class Things:
+    """Networks and containers as somebody left them."""
+
+    def __init__(self, engine: Engine, image: str) -> None:
+        self._engine = engine
+        self._image = image
+        self._made: list[Any] = []
+
+    def make(self, kind: str, labels: dict[str, str]) -> Any:
+        """Make a network or a container that is there and does nothing."""
+        client, name = self._engine.client, f"bgasync-{uuid.uuid4().hex[:10]}"
+        made: Any
+        if kind == "network":
+            made = client.networks.create(name, labels=labels)
+        else:
+            made = client.containers.create(self._image, ["sleep", "600"], name=name, labels=labels, stop_signal="KILL")
+            if kind == "running container":
+                made.start()
+        self._made.append(made)
+        return made
+
+    def there(self, thing: Any) -> bool:
+        """Say whether it still is."""
+        networks = [network.id for network in self._engine.client.networks.list()]
+        containers = [container["Id"] for container in self._engine.client.api.containers(all=True)]
+        return thing.id in networks + containers
+
+    def remove(self) -> None:
+        for thing in self._made:
+            if self.there(thing):
+                thing.remove(**({} if hasattr(thing, "connect") else {"force": True}))
+
+
+@pytest.fixture
+def things(bgasync_engine: Engine, target: str) -> Iterator[Things]:
+    things = Things(bgasync_engine, target)
+    yield things
+    things.remove()
+
+
+def dead_owner() -> str:
+    """Return the label of a process of this machine that has ended."""
+    with subprocess.Popen(["true"]) as process:
+        process.wait()
+    return json.dumps({**json.loads(owner_label()[OWNER]), "pid": process.pid, "born": 1.0})
+
+
+KINDS = ["network", "container", "running container"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_clean_removes_what_a_dead_run_left(inner: Inner, things: Things, kind: str) -> None:
+    thing = things.make(kind, {OWNER: dead_owner()})
+    ended = inner.bgasync("clean")
+    assert ended.rc == 0, ended.output
+    assert not things.there(thing)
+    assert "runs that are alive and things of others are left alone" in ended.output
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_clean_leaves_alone_what_is_not_of_a_dead_run(inner: Inner, things: Things, kind: str) -> None:
+    elsewhere = json.dumps({"domain": "another machine", "pid": os.getpid(), "born": 1.0})
+    reused = json.loads(owner_label()[OWNER])
+    kept = {
+        "no label": {},
+        "labels of others": {"owner": dead_owner(), "com.example.bgasync": "1"},
+        "a living run": owner_label(),
+        "a run that cannot be asked": {OWNER: elsewhere},
+        "not ours": {OWNER: "somebody"},
+        "not ours either": {OWNER: "{}"},
+        "nor this": {OWNER: "[1]"},
+        "nor that": {OWNER: json.dumps({**reused, "pid": "x"})},
+    }
+    made = {reason: things.make(kind, labels) for reason, labels in kept.items()}
+    ended = inner.bgasync("clean")
+    assert ended.rc == 0, ended.output
+    assert [reason for reason, thing in made.items() if not things.there(thing)] == []
+
+
+def test_a_pid_that_another_process_has_now_is_a_dead_run(inner: Inner, things: Things) -> None:
+    owner = json.loads(owner_label()[OWNER])
+    thing = things.make("network", {OWNER: json.dumps({**owner, "born": owner["born"] - 100})})
+    assert inner.bgasync("clean").rc == 0
+    assert not things.there(thing)
+
+
+def test_clean_and_other_runs_leave_a_living_run_alone(inner: Inner) -> None:
+    run = started(inner)
+    before = inner.left()
+    assert inner.bgasync("clean").rc == 0
+    (inner.path / "test_other.py").write_text("def test_other(bgasync_engine): pass")
+    inner.run("test_other.py").assert_passed(1)
+    assert set(inner.containers() + inner.networks()) <= {thing.split(" ", 1)[1] for thing in before}
+    assert len(inner.containers()) == 2
+    assert inner.plays()
+    run.interrupt()
+    assert run.wait().rc == pytest.ExitCode.INTERRUPTED
+    inner.assert_nothing_left()
+
+
+def test_clean_without_an_engine_says_so(inner: Inner) -> None:
+    ended = inner.bgasync("clean", env={"DOCKER_HOST": "unix:///nonexistent/engine.sock"})
+    assert ended.rc == 1
+    ended.assert_says("bgasync: no container engine answers at DOCKER_HOST=unix:///nonexistent/engine.sock")
