@@ -12,10 +12,7 @@ from pytest_bgasync.errors import (
     ImageProblem,
     JobDeadline,
     NotThere,
-    PlaybookDeadline,
-    PlaybookKilled,
     PlaybookProblem,
-    StoppedRun,
     UsageProblem,
 )
 from pytest_bgasync.hosts import CommandResult, Host
@@ -23,7 +20,7 @@ from pytest_bgasync.jobs import Job, Jobs
 from pytest_bgasync.lab import Lab
 from pytest_bgasync.launches import Poll
 from pytest_bgasync.outcome import Outcome
-from pytest_bgasync.runs import Run
+from pytest_bgasync.runs import PlaybookDeadline, PlaybookKilled, Run, StoppedRun
 from pytest_bgasync.stubs import Call
 from pytest_bgasync.tasks import Recap, TaskResult
 from pytest_bgasync.verdict import Process

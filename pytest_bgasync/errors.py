@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from pytest_bgasync.runs import Run
-
 
 class BgasyncError(Exception):
     """Base of all errors of the harness. Its text is the whole explanation."""
@@ -42,25 +37,6 @@ class AnsibleProblem(BgasyncError):
 
 class PlaybookProblem(BgasyncError):
     """A playbook that is not there or that ansible-playbook cannot run."""
-
-
-class StoppedRun(BgasyncError):
-    """A run that did not come to its own end.
-
-    ``run`` holds what was known until then.
-    """
-
-    def __init__(self, message: str, run: Run) -> None:
-        super().__init__(message)
-        self.run = run
-
-
-class PlaybookDeadline(StoppedRun):
-    """The run was stopped because its deadline had passed."""
-
-
-class PlaybookKilled(StoppedRun):
-    """ansible-playbook was ended by a signal that the harness did not send."""
 
 
 class JobDeadline(BgasyncError):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import subprocess
 from collections.abc import Callable, Iterable, Iterator
@@ -161,8 +160,7 @@ class Images:
                 chunks = iter(partial(process.stdout.read, 1 << 20), b"")
                 repository, _, version = tag.partition(":")
                 # Imported without a name first: half a file system must never get the tag.
-                label = f"LABEL {OWNER}={json.dumps(owner_label()[OWNER])}"
-                answer = self._engine.patient_client(BUILD).api.import_image_from_stream(chunks, changes=[label])
+                answer = self._engine.patient_client(BUILD).api.import_image_from_stream(chunks)
                 failed = process.wait(60) != 0
             except BaseException:
                 process.kill()
@@ -175,7 +173,8 @@ class Images:
 
     def _build_host(self, tag: str, base: str, packages: list[str]) -> None:
         args = {"BASE": base, "PACKAGES": " ".join(packages), "OWNER": owner_label()[OWNER]}
-        self._build(tag, RECIPE, args, labels={LABEL: _folder_digest(RECIPE)})
+        # A finished image belongs to no run, nor does what others make from it.
+        self._build(tag, RECIPE, args, labels={LABEL: _folder_digest(RECIPE), OWNER: ""})
 
     def _build(self, tag: str, folder: Path, args: dict[str, str], labels: dict[str, str] | None = None) -> None:
         self._progress(f"building image {tag} from {folder.name}")

@@ -12,11 +12,11 @@ from typing import Any, TypedDict, Unpack
 
 from pytest_bgasync.ansible import ansible_playbook, environment, project_folder
 from pytest_bgasync.clock import Clock
-from pytest_bgasync.errors import Ambiguous, StoppedRun, UsageProblem
+from pytest_bgasync.errors import Ambiguous, UsageProblem
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import JobHost, Jobs, take_stock
 from pytest_bgasync.playbooks import check_playbook, find_playbook
-from pytest_bgasync.runs import Order, Process, Run
+from pytest_bgasync.runs import Order, Process, Run, StoppedRun
 from pytest_bgasync.scenario import LOCALHOST, Scenario
 from pytest_bgasync.tasks import listing
 

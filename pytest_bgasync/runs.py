@@ -14,7 +14,7 @@ from typing import Any
 
 from pytest_bgasync import launches, tasks
 from pytest_bgasync.clock import LIMIT_FLOOR, Clock
-from pytest_bgasync.errors import AnsibleProblem, NotThere, PlaybookDeadline, PlaybookKilled, PlaybookProblem
+from pytest_bgasync.errors import AnsibleProblem, BgasyncError, NotThere, PlaybookProblem
 from pytest_bgasync.events import Event, read_events
 from pytest_bgasync.jobs import GRACE, Job, JobHost, Jobs, take_stock
 from pytest_bgasync.scenario import end_processes
@@ -110,6 +110,25 @@ class Run:
         if host not in known:
             raise NotThere(f"this run reached no task on {host!r}, only on: {listing(sorted(known))}")
         return self._tasks.path(host)
+
+
+class StoppedRun(BgasyncError):
+    """A run that did not come to its own end.
+
+    ``run`` holds what was known until then.
+    """
+
+    def __init__(self, message: str, run: Run) -> None:
+        super().__init__(message)
+        self.run = run
+
+
+class PlaybookDeadline(StoppedRun):
+    """The run was stopped because its deadline had passed."""
+
+
+class PlaybookKilled(StoppedRun):
+    """ansible-playbook was ended by a signal that the harness did not send."""
 
 
 @dataclass

@@ -54,7 +54,7 @@ class Writer:
             host=result._host.get_name(),
             delegate=delegated.get("ansible_delegated_host"),
             status="changed" if status == "ok" and data.get("changed") else status,
-            ignored=ignored,
+            ignored=bool(ignored),
             hidden=hidden,
             data={k: v for k, v in data.items() if not str(k).startswith("_ansible_") and k != "invocation"},
             **place,

@@ -62,13 +62,13 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         self._events.result("task_result", result, "skipped")
 
     def v2_runner_on_unreachable(self, result: Any) -> None:
-        self._events.result("task_result", result, "unreachable")
+        self._events.result("task_result", result, "unreachable", ignored=result._task.ignore_unreachable)
 
     def v2_runner_item_on_ok(self, result: Any) -> None:
         self._events.result("item_result", result, "ok")
 
     def v2_runner_item_on_failed(self, result: Any) -> None:
-        self._events.result("item_result", result, "failed", ignored=bool(result._task.ignore_errors))
+        self._events.result("item_result", result, "failed", ignored=result._task.ignore_errors)
 
     def v2_runner_item_on_skipped(self, result: Any) -> None:
         self._events.result("item_result", result, "skipped")
