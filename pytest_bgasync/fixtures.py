@@ -27,7 +27,7 @@ JOB_LINES = pytest.StashKey[list[JobLine]]()
 
 
 @contextmanager
-def _one_sentence() -> Iterator[None]:
+def one_sentence() -> Iterator[None]:
     """Let a problem of set-up end the test with its sentence, and nothing of our insides."""
     sentence = None
     try:
@@ -41,11 +41,11 @@ def _one_sentence() -> Iterator[None]:
 @pytest.fixture(scope="session")
 def bgasync_engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
     """The container engine in use: ``client`` is a ``docker.DockerClient``, ``url`` its address."""
-    with _one_sentence():
+    with one_sentence():
         ansible_playbook()
         engine = find()
     try:
-        with _one_sentence():
+        with one_sentence():
             for name in sweep(engine):
                 pytestconfig.stash[PROGRESS](f"removed what a dead run had left: {name}")
         yield engine
@@ -57,7 +57,7 @@ def bgasync_engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
 def _bgasync_key() -> Iterator[ssh.Key]:
     folder = make_folder()
     try:
-        with _one_sentence():
+        with one_sentence():
             key = ssh.make_key(folder)
         yield key
     finally:
@@ -68,15 +68,14 @@ def _bgasync_key() -> Iterator[ssh.Key]:
 def bgasync(request: pytest.FixtureRequest, bgasync_engine: Engine, _bgasync_key: ssh.Key) -> Iterator[Lab]:
     """The hosts that the ``bgasync`` marker asks for, up and answering; gone after the test."""
     settings = request.config.stash[SETTINGS]
-    with _one_sentence():
-        spec = marked(request.node)
+    spec = marked(request.node)
     images = Images(bgasync_engine, request.config.stash[PROGRESS])
     clock = Clock(spec.time_scale or settings.time_scale)
     places = Places(settings.playbooks, request.path.parent, settings.root)
     scenario = Scenario(bgasync_engine, _bgasync_key, clock, spec, settings.limits)
     lab = Lab(scenario, places, clock, settings.deadline)
     try:
-        with _one_sentence():
+        with one_sentence():
             folders = (request.path.parent, settings.root)
             default = images.host_image(settings.image, folders=folders)
             image = default if spec.image is None else images.host_image(spec.image, folders=folders)
@@ -86,7 +85,7 @@ def bgasync(request: pytest.FixtureRequest, bgasync_engine: Engine, _bgasync_key
             scenario.close()
         raise
     yield lab
-    with _one_sentence():
+    with one_sentence():
         try:
             lab.close()
             request.node.stash[JOB_LINES] = [job_line(job, clock.scale) for job in lab.jobs]

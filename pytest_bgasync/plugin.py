@@ -13,7 +13,7 @@ import pytest
 from pytest_bgasync import fixtures
 from pytest_bgasync.config import parse_settings
 from pytest_bgasync.errors import BgasyncError, UsageProblem
-from pytest_bgasync.fixtures import JOB_LINES, PROGRESS, SETTINGS, bgasync, bgasync_engine
+from pytest_bgasync.fixtures import JOB_LINES, PROGRESS, SETTINGS, bgasync, bgasync_engine, one_sentence
 from pytest_bgasync.images import Progress
 from pytest_bgasync.summary import JobLine, counted, table
 
@@ -74,12 +74,18 @@ def _progress(config: pytest.Config, line: str) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
-        return  # a worker of xdist cannot end the session; there the fixture says it
+        return  # a worker of xdist cannot end the session; there the test's set-up says it
     for item in items:
         try:
             fixtures.marked(item)
         except UsageProblem as problem:
             raise pytest.UsageError(f"{item.nodeid}: {problem}") from None
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    with one_sentence():
+        fixtures.marked(item)
 
 
 def _of_the_author(error: BgasyncError) -> pytest.ExceptionInfo[BaseException]:

@@ -17,7 +17,7 @@ PLAY = "- hosts: all\n  gather_facts: false\n  tasks:\n    - ansible.builtin.com
 NO_PLAYBOOKS = {
     "empty": ("", "is empty: it needs at least one play"),
     "only a comment": ("# later\n", "is empty: it needs at least one play"),
-    "only a mark": ("---\n", "has no play: a playbook is a list of plays"),
+    "only a mark": ("---\n", "is empty: it needs at least one play"),
     "not YAML": ("- hosts: [all\n  tasks:\n", "line 2, column 8 is not YAML: "),
     "a tab": ("- hosts: all\n\ttasks: []\n", "line 2, column 1 is not YAML: "),
     "not text": (b"\xff\xfe\x00\x01", "cannot be read: "),
@@ -69,7 +69,7 @@ BAD = {
         "",
         "hosts: nowhere matches no host of the scenario; it has: web1",
     ),
-    "no such limit": (PLAY, ", limit='db*'", "db* matches no host of the scenario; it has: web1"),
+    "no such limit": (PLAY, ", limit='db*'", "limit 'db*' matches no host of the scenario; it has: web1"),
 }
 
 
