@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import docker
 import psutil
@@ -28,6 +29,7 @@ ANSWER, START = 30, 60
 #: Seconds by which the start of a process may seem to move when the clock is set.
 TOLERANCE = 2
 
+LOOPBACK = ("localhost", "127.0.0.1", "::1", None)
 Connect = Callable[[int], docker.DockerClient]
 
 
@@ -77,6 +79,7 @@ def find(environ: Mapping[str, str] | None = None) -> Engine:
 def _answering(environ: Mapping[str, str], service: Service) -> Engine | None:
     """Return the first engine that answers, None if there is none at all."""
     if host := environ.get("DOCKER_HOST"):
+        _raise_if_remote(host)
         try:
             return Engine(host, lambda t: docker.from_env(environment=dict(environ), timeout=t), service)
         except (DockerException, OSError, ValueError) as error:
@@ -107,6 +110,7 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[tuple[str, docker.tls.TLS
     try:
         context = ContextAPI.get_current_context()
         if context is not None and context.name != "default":
+            _raise_if_remote(str(context.Host))
             yield str(context.Host), context.TLSConfig or False
     except (DockerException, OSError, ValueError, KeyError):
         pass  # a context that cannot be read is as good as none
@@ -127,6 +131,16 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[tuple[str, docker.tls.TLS
             there = False
         if there:
             yield f"unix://{socket}", False
+
+
+def _raise_if_remote(url: str) -> None:
+    """Refuse an engine on another machine: the ports of its hosts are bound to that machine's loopback."""
+    parts = urlsplit(url)
+    if parts.scheme == "ssh" or (parts.scheme in ("tcp", "http", "https") and parts.hostname not in LOOPBACK):
+        raise EngineNotFound(
+            f"the container engine at {url} is on another machine, where its hosts cannot be reached from here:"
+            " name one on this machine in DOCKER_HOST, or unset it"
+        )
 
 
 def _raise_if_refused(url: str, error: Exception) -> None:

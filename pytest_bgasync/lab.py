@@ -17,7 +17,7 @@ from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import JobHost, Jobs, take_stock
 from pytest_bgasync.playbooks import check_playbook, find_playbook
 from pytest_bgasync.runs import Order, Process, Run, StoppedRun
-from pytest_bgasync.scenario import LOCALHOST, Scenario
+from pytest_bgasync.scenario import LOCAL_NAMES, Scenario
 from pytest_bgasync.tasks import listing
 
 
@@ -146,7 +146,7 @@ class Lab:
             playbook=name,
             hosts=tuple(self.hosts),
             limit=options.get("limit"),
-            localhost=self._scenario.variables(LOCALHOST),
+            connections=self._scenario.connections(),
             limits=limits,
             deadline=deadline,
             clock=self._clock,
@@ -160,7 +160,7 @@ class Lab:
         return run
 
     def _job_host(self, name: str) -> JobHost | None:
-        return self.localhost if name in (LOCALHOST, "127.0.0.1", "::1") else self.hosts.get(name)
+        return self.localhost if name in LOCAL_NAMES else self.hosts.get(name)
 
     def _new_folder(self) -> Path:
         self._count += 1

@@ -34,11 +34,11 @@ class Order:
     playbook: str
     """What messages call the playbook."""
     hosts: Sequence[str]
-    """The names of the scenario's hosts, for messages."""
+    """The names of the scenario's hosts, without localhost."""
     limit: str | None
     """The pattern of hosts it was limited to, for messages."""
-    localhost: Mapping[str, Any]
-    """The connection variables of the container that localhost is."""
+    connections: Mapping[str, Mapping[str, Any]]
+    """For each name a task may reach, the connection variables of its container."""
     limits: Mapping[str, float]
     deadline: float
     """Real seconds."""
@@ -97,11 +97,18 @@ class Run:
         return self._tasks.result(task, host, item)
 
     def results(self, task: str, *, host: str | None = None, item: Any = None) -> list[TaskResult]:
-        """Return the results of a task, one for each host, or item where it has a loop."""
+        """Return the results of a task, one for each host, or item where it has a loop.
+
+        Raises NotThere if the playbook has no such task.
+        """
         return self._tasks.find(task, host, item)
 
     def ran(self, task: str, *, host: str | None = None) -> bool:
-        """Say whether a task was reached and not skipped, on ``host`` or on any."""
+        """Say whether a task was reached and not skipped, on ``host`` or on any.
+
+        Raises NotThere if the playbook has no such task. With dynamic includes and templated
+        names that cannot be known, and a task that was not reached did not run.
+        """
         return self._tasks.ran(task, host)
 
     def path(self, host: str) -> list[str]:
@@ -146,7 +153,7 @@ class Process:
             "time_scale": order.clock.scale,
             "limit_floor": LIMIT_FLOOR,
             "limits": dict(order.limits),
-            "localhost": dict(order.localhost),
+            "connections": {name: dict(variables) for name, variables in order.connections.items()},
         }
         (order.folder / "run.json").write_text(json.dumps(contract))
         env = {

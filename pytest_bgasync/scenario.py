@@ -27,6 +27,8 @@ from pytest_bgasync.owner import make_folder, owner_label
 from pytest_bgasync.spec import Spec
 
 LOCALHOST = "localhost"
+#: What Ansible takes for the implicit localhost.
+LOCAL_NAMES = (LOCALHOST, "127.0.0.1", "::1")
 #: How many containers are started or removed at the same time.
 SIDE_BY_SIDE = 16
 
@@ -101,6 +103,11 @@ class Scenario:
             group: {"hosts": {name: {} for name in names}} for group, names in self._groups.items()
         }
         return {"all": {"hosts": hosts, "children": children}}
+
+    def connections(self) -> dict[str, Mapping[str, Any]]:
+        """Return the connection variables for each name that a task may reach."""
+        local = dict.fromkeys(LOCAL_NAMES, self.variables(LOCALHOST))
+        return {**{name: self.variables(name) for name in self._names}, **local}
 
     def variables(self, name: str) -> Mapping[str, Any]:
         """Return the connection variables of a host."""

@@ -63,7 +63,7 @@ def _row(line: JobLine) -> list[str]:
     task = line["task"] + (f" ({line['item']})" if line["item"] is not None else "")
     rc = "" if line["rc"] is None else f"rc={line['rc']}"
     # In real seconds, because that is what the limit in force is in.
-    declared = "" if line["limit"] == line["limit_wall"] else f" (async: {line['limit']:g})"
+    declared = "" if line["limit"] == line["limit_wall"] else f" ({line['limit']:g} playbook s)"
     return [
         line["outcome"].upper(),
         line["host"],

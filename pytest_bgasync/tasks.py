@@ -81,18 +81,21 @@ class Reach:
     itemized: bool = False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Tasks:
     """The tasks of one run.
 
     ``by_id`` holds them by Ansible's id. ``results`` has one entry for each host, or for each
     item where a task has a loop. ``reached`` lists in order which host came to which task.
+    ``known`` are the names of the playbook's tasks, ``complete`` says that there are no others.
     """
 
     by_id: dict[str, Task] = field(default_factory=dict)
     results: list[TaskResult] = field(default_factory=list)
     reached: list[Reach] = field(default_factory=list)
     recap: dict[str, Recap] = field(default_factory=dict)
+    known: set[str] = field(default_factory=set)
+    complete: bool = False
 
     def named(self, name: str) -> list[Task]:
         """Return the tasks a test means by ``name``; raises NotThere if the run reached none."""
@@ -102,8 +105,15 @@ class Tasks:
             raise NotThere(f"no task {name!r} in this run; it reached: {listing(known)}")
         return found
 
+    def check(self, name: str) -> None:
+        """Raise NotThere if the playbook certainly has no task of that name."""
+        reached = {text for task in self.by_id.values() for text in (task.name, task.full_name)}
+        if self.complete and name not in self.known | reached:
+            raise NotThere(f"the playbook has no task {name!r}; it has: {listing(sorted(self.known))}")
+
     def ran(self, name: str, host: str | None = None) -> bool:
-        """Say whether a task was reached and not skipped."""
+        """Say whether a task was reached and not skipped; raises NotThere."""
+        self.check(name)
         return any(
             not reach.skipped and (host is None or reach.host == host) and reach.task.is_called(name)
             for reach in self.reached
@@ -114,7 +124,8 @@ class Tasks:
         return [reach.task.name for reach in self.reached if reach.host == host and not reach.skipped]
 
     def find(self, name: str, host: str | None, item: Any) -> list[TaskResult]:
-        """Return the results that fit."""
+        """Return the results that fit; raises NotThere."""
+        self.check(name)
         ids = {task.id for task in self.by_id.values() if task.is_called(name)}
         return [
             result
@@ -159,6 +170,10 @@ def fold(events: Iterable[Event], clock: Clock) -> Tasks:
                 reach.begun = event["at"]
             if kind == "task_result":
                 reach.skipped = event["status"] == "skipped"
+        elif kind == "playbook_loaded":
+            # A playbook on the command line has one such event; all must be complete.
+            tasks.complete = event["complete"] and (tasks.complete or not tasks.known)
+            tasks.known.update(event["tasks"])
         elif kind == "run_ended":
             known = {field.name for field in fields(Recap)}
             for host, counts in event["recap"].items():

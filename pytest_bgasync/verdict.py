@@ -81,7 +81,7 @@ def judge(launch: Launch, file: JobFile | None, processes: Sequence[Process], no
         return Verdict(Outcome.RUNNING, {})
     if launch.jid is None:
         return Verdict(Outcome.UNREACHABLE, {}, launch.launched_at)
-    return Verdict(Outcome.LOST, {}, file.written if file is not None else now)
+    return Verdict(Outcome.LOST, {}, now)
 
 
 def writer(processes: Sequence[Process], launch: Launch, starting: float) -> Process | None:

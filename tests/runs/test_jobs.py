@@ -176,7 +176,6 @@ def test_a_job_over_its_limit_has_timed_out_however_the_play_hears_of_it(bgasync
     assert job.outcome is Outcome.TIMED_OUT
     assert job.rc is None
     assert (job.limit, job.limit_wall) == (200, 2)
-    assert job.survivors == []
     assert job.collected == (poll > 0)
     assert 2 <= job.elapsed * 0.01 < 20
 
@@ -280,3 +279,34 @@ def test_every_strategy(bgasync: Lab, strategy: str) -> None:
 """)
     assert sorted((job.host, job.stdout) for job in run.jobs) == [(f"host{n}", f"host{n}") for n in (1, 2, 3)]
     assert run.job("Work", host="host2").outcome is Outcome.SUCCEEDED
+
+
+def test_a_task_that_the_playbook_does_not_have_is_no_task_that_did_not_run(bgasync: Lab) -> None:
+    play = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Fail
+      ansible.builtin.fail:
+    - name: Not reached
+      block:
+        - name: In a block
+          ansible.builtin.debug:
+      rescue:
+        - name: In a rescue
+          ansible.builtin.debug:
+  handlers:
+    - name: A handler
+      ansible.builtin.debug:
+"""
+    run = bgasync.run_text(play)
+    assert run.ran("Fail")
+    assert not run.ran("In a block")
+    assert not run.ran("In a rescue")
+    assert not run.ran("A handler")
+    assert run.results("In a block") == []
+    for ask in (run.ran, run.results, run.result):
+        with pytest.raises(NotThere, match=r"(?s)the playbook has no task 'Misspelt'; it has:.*In a rescue"):
+            ask("Misspelt")
+    roles = bgasync.run_text("- {hosts: all, gather_facts: false, roles: [backup]}")
+    assert not roles.ran("May come with an include")

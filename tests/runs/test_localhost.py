@@ -79,3 +79,46 @@ def test_groups_and_names_between_hosts(bgasync: Lab) -> None:
 """)
     assert {result.host for result in run.results("Reach the database")} == {"web1", "web2"}
     assert all(bgasync.hosts["db1"].ip in r.stdout for r in run.results("Reach the database"))
+
+
+@pytest.mark.parametrize("extra_vars", [{}, {"ansible_connection": "local", "ansible_host": "192.0.2.1"}])
+def test_no_variable_of_the_author_leads_out_of_the_scenario(bgasync: Lab, extra_vars: dict[str, str]) -> None:
+    run = bgasync.run_text(
+        """
+- hosts: all
+  gather_facts: false
+  vars: {ansible_connection: local, ansible_ssh_host: 192.0.2.1, ansible_password: wrong, ansible_user: nobody}
+  tasks:
+    - name: Where
+      ansible.builtin.command: hostname
+      vars: {ansible_connection: local}
+    - name: Where else
+      ansible.builtin.command: hostname
+      delegate_to: localhost
+    - name: Remember
+      ansible.builtin.set_fact: {ansible_connection: local}
+    - name: Where now
+      ansible.builtin.command: hostname
+      async: 60
+      poll: 1
+    - name: Add
+      ansible.builtin.add_host: {name: stranger, groups: strangers, ansible_connection: local, colour: blue}
+    - name: Recall
+      ansible.builtin.debug: {msg: "{{ hostvars['stranger'].colour }}"}
+    - name: Delegate to a stranger
+      ansible.builtin.command: hostname
+      delegate_to: production.example.com
+      ignore_unreachable: true
+- hosts: strangers
+  gather_facts: false
+  tasks:
+    - name: Where on a stranger
+      ansible.builtin.command: hostname
+""",
+        extra_vars=extra_vars,
+    )
+    assert [run.result(task).stdout for task in ("Where", "Where else", "Where now")] == ["web1", "localhost", "web1"]
+    assert run.result("Recall").msg == "blue"
+    for task, name in (("Delegate to a stranger", "production.example.com"), ("Where on a stranger", "stranger")):
+        assert run.result(task).status == "unreachable"
+        assert f"{name}.is-not-in-this-scenario.invalid" in run.result(task).msg

@@ -94,10 +94,10 @@ ORDER = [
 
 
 def test_the_context_is_asked_first_then_the_usual_sockets_that_are_there(machine: Machine) -> None:
-    machine.context, machine.sockets = "ssh://far", ORDER[::-1]
+    machine.context, machine.sockets = "tcp://localhost:2", ORDER[::-1]
     machine.answering = [ORDER[-1]]
     assert found(machine.environ) == ORDER[-1]
-    assert machine.asked == ["ssh://far", *ORDER]
+    assert machine.asked == ["tcp://localhost:2", *ORDER]
 
 
 def test_the_default_context_is_no_address_of_its_own(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,18 +114,18 @@ def test_a_socket_that_is_not_there_is_not_asked(machine: Machine) -> None:
 
 
 def test_docker_host_is_the_only_one_asked_where_it_is_set(machine: Machine) -> None:
-    machine.context, machine.sockets = "ssh://far", ORDER
-    machine.answering = ["tcp://there:1", "ssh://far", *ORDER]
-    assert found({**machine.environ, "DOCKER_HOST": "tcp://there:1"}) == "tcp://there:1"
-    assert machine.asked == ["tcp://there:1"]
+    machine.context, machine.sockets = "tcp://localhost:2", ORDER
+    machine.answering = ["tcp://127.0.0.1:1", "tcp://localhost:2", *ORDER]
+    assert found({**machine.environ, "DOCKER_HOST": "tcp://127.0.0.1:1"}) == "tcp://127.0.0.1:1"
+    assert machine.asked == ["tcp://127.0.0.1:1"]
 
 
 def test_a_docker_host_that_does_not_answer_is_an_error_although_another_engine_would(machine: Machine) -> None:
     machine.sockets = machine.answering = [SYSTEM]
     with pytest.raises(EngineNotFound) as caught:
-        find({**machine.environ, "DOCKER_HOST": "tcp://there:1"})
+        find({**machine.environ, "DOCKER_HOST": "tcp://127.0.0.1:1"})
     assert str(caught.value) == (
-        "no container engine answers at DOCKER_HOST=tcp://there:1 (nobody there):"
+        "no container engine answers at DOCKER_HOST=tcp://127.0.0.1:1 (nobody there):"
         " start it there, or unset DOCKER_HOST to use the engine of this machine"
     )
 
@@ -221,3 +221,10 @@ def test_an_engine_that_others_started_is_left_running(machine: Machine, cache: 
     assert found(machine.environ) == SYSTEM
     assert not (cache / "engine.json").exists()
     assert unused()
+
+
+@pytest.mark.parametrize("url", ["tcp://192.0.2.1:2375", "ssh://me@there.example.com", "https://there.example.com"])
+def test_an_engine_on_another_machine_is_refused_before_it_is_asked(url: str, machine: Machine) -> None:
+    with pytest.raises(EngineNotFound, match=f"the container engine at {url} is on another machine"):
+        find({**machine.environ, "DOCKER_HOST": url})
+    assert machine.asked == []

@@ -31,8 +31,8 @@ def test_an_item_is_kept_as_its_label_or_its_text(item: object, label: str | Non
 def test_the_table_has_its_columns_aligned() -> None:
     lines = [line({"rc": 0}, collected=True), line({"failed": True}, task="Wait", item="a", jid="j22.22")]
     assert table(lines) == [
-        "SUCCEEDED  host1  Start it  rc=0  4.2 of 12 s (async: 120)  collected      j1.1",
-        "FAILED     host1  Wait (a)        4.2 of 12 s (async: 120)  not collected  j22.22",
+        "SUCCEEDED  host1  Start it  rc=0  4.2 of 12 s (120 playbook s)  collected      j1.1",
+        "FAILED     host1  Wait (a)        4.2 of 12 s (120 playbook s)  not collected  j22.22",
     ]
     assert table([]) == []
 
@@ -44,7 +44,7 @@ def test_a_job_without_an_id_says_so() -> None:
 def test_the_limit_is_the_one_in_force_with_that_of_the_playbook_beside_it_where_it_is_another() -> None:
     (scaled,) = table([line({}, limit=120.0, limit_wall=12)])
     (plain,) = table([line({}, scale=1.0, limit=120.0, limit_wall=120)])
-    assert "  4.2 of 12 s (async: 120)  " in scaled
+    assert "  4.2 of 12 s (120 playbook s)  " in scaled
     assert "  42.0 of 120 s  " in plain
 
 

@@ -50,8 +50,8 @@ def test_without_a_result_a_job_runs_as_long_as_its_runner_does(content: Any) ->
 
 
 @pytest.mark.parametrize("content", UNFINISHED)
-def test_without_a_result_and_a_runner_a_job_is_lost_since_its_last_sign(content: Any) -> None:
-    assert judge(launch(), job_file(content, written=7), [], NOW) == Verdict(Outcome.LOST, {}, 7)
+def test_without_a_result_and_a_runner_a_job_is_lost_as_of_now(content: Any) -> None:
+    assert judge(launch(), job_file(content, written=7), [], NOW) == Verdict(Outcome.LOST, {}, NOW)
 
 
 def test_a_job_whose_file_was_removed_while_it_was_at_work_runs() -> None:

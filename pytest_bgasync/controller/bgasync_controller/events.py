@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from collections.abc import Iterator
 from typing import Any
 
 VERSION = 1
@@ -25,6 +26,14 @@ class Writer:
         line = json.dumps(entry, default=str, skipkeys=True) + "\n"
         os.write(self._fd, line.encode("ascii"))
 
+    def playbook_loaded(self, playbook: Any) -> None:
+        """Write the names of all tasks that are known before anything is run."""
+        tasks = [task for play in playbook.get_plays() for block in _blocks(play) for task in _tasks(block)]
+        # What a dynamic include brings, and what a templated name becomes, shows only when it is reached.
+        dynamic = any("include" in str(task.action) or "{{" in name(task) for task in tasks)
+        known = {text for task in tasks for text in (name(task), task.get_name())}
+        self.write("playbook_loaded", tasks=sorted(known), complete=not dynamic)
+
     def task_started(self, task: Any, *, handler: bool) -> None:
         self.write(
             "task_started",
@@ -39,10 +48,10 @@ class Writer:
     def result(self, event: str, result: Any, status: str, *, ignored: bool = False) -> None:
         task, data = result._task, dict(result._result)
         hidden = "censored" in data  # Ansible has put this in the place of a no_log result
-        delegated = data.get("_ansible_delegated_vars") or {}
         if event == "item_result":
             item = data.get(data.get("ansible_loop_var", "item"))
-            place = {"item": None if hidden else item, "label": data.get("_ansible_item_label")}
+            label = data.get("_ansible_item_label")
+            place = {"item": None if hidden else item, "label": None if label is None else str(label)}
         else:
             # Of a hidden loop only the task itself tells that it was one.
             looped = hidden and bool(task.loop or task.loop_with)
@@ -52,13 +61,28 @@ class Writer:
             task_id=str(task._uuid),
             task=name(task),
             host=result._host.get_name(),
-            delegate=delegated.get("ansible_delegated_host"),
             status="changed" if status == "ok" and data.get("changed") else status,
             ignored=bool(ignored),
             hidden=hidden,
             data={k: v for k, v in data.items() if not str(k).startswith("_ansible_") and k != "invocation"},
             **place,
         )
+
+
+def _blocks(play: Any) -> list[Any]:
+    return [
+        *play.compile(),
+        *play.handlers,
+        *(block for role in play.get_roles() for block in role.get_handler_blocks(play)),
+    ]
+
+
+def _tasks(block: Any) -> Iterator[Any]:
+    for part in (*block.block, *block.rescue, *block.always):
+        if hasattr(part, "block"):
+            yield from _tasks(part)
+        else:
+            yield part
 
 
 def name(task: Any) -> str:

@@ -15,7 +15,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible.release import __version__ as ansible_version
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from bgasync_controller import clock, events, jobs, localhost  # found by the line above
+from bgasync_controller import clock, connections, events, jobs  # found by the line above
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not typed
@@ -34,8 +34,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         self._events = events.Writer(run["events"])
         clock.install(run["time_scale"])
         jobs.install(run, self._events)
-        localhost.install(run["localhost"])
+        connections.install(run["connections"])
         self._events.write("run_started", ansible_version=ansible_version, pid=os.getpid())
+
+    def v2_playbook_on_start(self, playbook: Any) -> None:
+        self._events.playbook_loaded(playbook)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
         self._events.write("play_started", play=play.get_name(), play_id=str(play._uuid), hosts=play.hosts)
