@@ -10,6 +10,7 @@ import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import docker
@@ -115,7 +116,7 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[tuple[str, docker.tls.TLS
     except (DockerException, OSError, ValueError, KeyError):
         pass  # a context that cannot be read is as good as none
     home = Path(environ.get("HOME", "/nonexistent"))
-    runtime = Path(environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
+    runtime = _runtime(environ)
     for socket in (
         Path("/var/run/docker.sock"),
         runtime / "docker.sock",
@@ -131,6 +132,10 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[tuple[str, docker.tls.TLS
             there = False
         if there:
             yield f"unix://{socket}", False
+
+
+def _runtime(environ: Mapping[str, str]) -> Path:
+    return Path(environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
 
 
 def _raise_if_remote(url: str) -> None:
@@ -159,15 +164,22 @@ def reason(error: Exception) -> str:
 
 
 def _started(environ: Mapping[str, str], service: Service) -> Engine:
-    dockerd = shutil.which("dockerd", path=environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin:/sbin")
-    if dockerd is None:
-        raise EngineNotFound(f"no container engine answers and none is installed: {INSTALL}")
-    if os.geteuid() != 0:
+    path = environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin:/sbin"
+    dockerd, podman = shutil.which("dockerd", path=path), shutil.which("podman", path=path)
+    root = os.geteuid() == 0
+    if dockerd and root:
+        service.start([dockerd], unit="docker")
+    elif podman:
+        socket = (Path("/run") if root else _runtime(environ)) / "podman/podman.sock"
+        socket.parent.mkdir(parents=True, exist_ok=True)
+        service.start([podman, "system", "service", "--time=0", f"unix://{socket}"])
+    elif dockerd:
         raise EngineNotFound(
             "no container engine answers, and Docker, which is installed, can only be started by root:"
             " start it (sudo systemctl start docker), or name one that runs in DOCKER_HOST"
         )
-    service.start(dockerd)
+    else:
+        raise EngineNotFound(f"no container engine answers and none is installed: {INSTALL}")
     engine: list[Engine] = []
 
     def answers() -> bool:
@@ -199,15 +211,15 @@ class Service:
         """Become a user; while somebody ends the engine, wait."""
         self._users.acquire(shared=True, within=START)
 
-    def start(self, dockerd: str) -> None:
-        """Start the engine, by the machine's service manager where there is one."""
-        if Path("/run/systemd/system").is_dir():
-            subprocess.run(["systemctl", "start", "docker"], check=False, timeout=START)
-            self._note.write_text(json.dumps({"systemd": True}))
+    def start(self, command: list[str], *, unit: str | None = None) -> None:
+        """Start the engine: the systemd ``unit`` where there is systemd, else ``command``."""
+        if unit and Path("/run/systemd/system").is_dir():
+            subprocess.run(["systemctl", "start", unit], check=False, timeout=START)
+            self._note.write_text(json.dumps({"unit": unit}))
             return
         with self.log.open("wb") as log:
             self._started = psutil.Popen(
-                [dockerd], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
         self._note.write_text(json.dumps({"pid": self._started.pid, "born": self._started.create_time()}))
 
@@ -215,7 +227,7 @@ class Service:
     def running(self) -> bool:
         """True while the engine that was started is there."""
         note = self._read_note()
-        return note is not None and ("systemd" in note or self._process(note) is not None)
+        return note is not None and ("unit" in note or self._process(note) is not None)
 
     def leave(self) -> None:
         """Stop being a user; the last one ends the engine and waits until it has gone."""
@@ -231,14 +243,14 @@ class Service:
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         return " / ".join(lines[-3:])
 
-    def _read_note(self) -> dict[str, float] | None:
+    def _read_note(self) -> dict[str, Any] | None:
         try:
-            note: dict[str, float] = json.loads(self._note.read_text())
+            note: dict[str, Any] = json.loads(self._note.read_text())
         except (OSError, ValueError):
             return None
         return note
 
-    def _process(self, note: dict[str, float]) -> psutil.Process | None:
+    def _process(self, note: dict[str, Any]) -> psutil.Process | None:
         try:
             process = psutil.Process(int(note["pid"]))
             same = abs(process.create_time() - note["born"]) <= TOLERANCE and process.status() != psutil.STATUS_ZOMBIE
@@ -246,9 +258,9 @@ class Service:
             return None
         return process if same else None
 
-    def _stop(self, note: dict[str, float]) -> None:
-        if note.get("systemd"):
-            subprocess.run(["systemctl", "stop", "docker.socket", "docker"], check=False, timeout=START)
+    def _stop(self, note: dict[str, Any]) -> None:
+        if "unit" in note:
+            subprocess.run(["systemctl", "stop", f"{note['unit']}.socket", note["unit"]], check=False, timeout=START)
         elif (process := self._process(note)) is not None:
             process.send_signal(signal.SIGTERM)
             try:

@@ -20,7 +20,7 @@ import os, shutil
 from pytest_bgasync import engine
 engine._addresses = lambda environ: iter(())
 which = shutil.which
-engine.shutil.which = lambda name, **more: %s if name == "dockerd" else which(name, **more)
+engine.shutil.which = lambda name, **more: %s if name == "dockerd" else None if name == "podman" else which(name, **more)
 os.geteuid = lambda: 1000
 """
 

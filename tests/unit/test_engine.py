@@ -158,11 +158,12 @@ def test_where_none_is_installed_one_sentence_says_what_to_install(machine: Mach
         find(machine.environ)
 
 
-def install(monkeypatch: pytest.MonkeyPatch, dockerd: Path, text: str, *, uid: int = 0) -> None:
-    """Make ``text`` the dockerd that is installed."""
-    dockerd.write_text("#!/bin/sh\n" + text)
-    dockerd.chmod(0o755)
-    monkeypatch.setattr(shutil, "which", lambda *_, **__: str(dockerd))
+def install(monkeypatch: pytest.MonkeyPatch, program: Path, text: str, *, uid: int = 0) -> None:
+    """Make ``text`` the one engine that is installed."""
+    program.parent.mkdir(exist_ok=True)
+    program.write_text("#!/bin/sh\n" + text)
+    program.chmod(0o755)
+    monkeypatch.setattr(shutil, "which", lambda name, **_: str(program) if name == program.name else None)
     monkeypatch.setattr(os, "geteuid", lambda: uid)
 
 
@@ -173,6 +174,17 @@ def test_only_root_can_start_one_that_is_installed(
     with pytest.raises(EngineNotFound, match=r"can only be started by root: start it \(sudo systemctl start docker\)"):
         find(machine.environ)
     assert not (tmp_path / "started").exists()
+
+
+def test_podman_is_started_by_anybody_on_the_socket_that_is_asked_for(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path / "bin-podman" / "podman", 'echo "$*"\nexit 1\n', uid=1000)
+    environ = {**machine.environ, "XDG_RUNTIME_DIR": str(tmp_path)}
+    said = f"ends with: system service --time=0 unix://{tmp_path}/podman/podman.sock$"
+    with pytest.raises(EngineNotFound, match=said):
+        find(environ)
+    assert (tmp_path / "podman").is_dir()
 
 
 def test_an_engine_that_ends_at_once_is_told_with_its_last_words(
