@@ -20,7 +20,8 @@ import os, shutil
 from pytest_bgasync import engine
 engine._addresses = lambda environ: iter(())
 which = shutil.which
-engine.shutil.which = lambda name, **more: %s if name == "dockerd" else None if name == "podman" else which(name, **more)
+engines = {"dockerd": %s, "podman": None}
+engine.shutil.which = lambda name, **more: engines[name] if name in engines else which(name, **more)
 os.geteuid = lambda: 1000
 """
 
