@@ -88,21 +88,25 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
         fixtures.marked(item)
 
 
-def _of_the_author(error: BgasyncError) -> pytest.ExceptionInfo[BaseException]:
-    """Return an error without our frames: its sentence is the explanation, only the author's frames are of use."""
-    own: TracebackType | None = None
-    for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
-        if _HERE not in Path(frame.f_code.co_filename).parents:
-            own = TracebackType(own, frame, frame.f_lasti, line)
-    return pytest.ExceptionInfo.from_exception(error.with_traceback(own))
+def _drop_our_frames(error: BaseException | None) -> None:
+    """Take our frames off errors of ours: the sentence is the explanation, only the author's frames are of use."""
+    while error is not None:
+        own: TracebackType | None = None
+        for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
+            if _HERE not in Path(frame.f_code.co_filename).parents:
+                own = TracebackType(own, frame, frame.f_lasti, line)
+        if own is not None and isinstance(error, BgasyncError):
+            error.__traceback__ = own
+        error = error.__cause__ or error.__context__
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    if call.excinfo is not None and isinstance(call.excinfo.value, BgasyncError):
-        call.excinfo = _of_the_author(call.excinfo.value)
+    if call.excinfo is not None:
+        _drop_our_frames(call.excinfo.value)
+        call.excinfo = pytest.ExceptionInfo.from_exception(call.excinfo.value)
     report = yield
     if call.when == "teardown":
         report.bgasync_jobs = item.stash.get(JOB_LINES, [])  # type: ignore[attr-defined]

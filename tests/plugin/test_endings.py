@@ -40,7 +40,9 @@ def long(inner: Inner) -> None:
 
 def waiting(inner: Inner) -> bool:
     """Say whether a play has come to its last task."""
-    return any("Wait for ever" in path.read_text() for path in inner.temp.glob("bga-*/run*/events.jsonl"))
+    events = "".join(path.read_text() for path in inner.temp.glob("bga-*/run*/events.jsonl"))
+    begun = [json.loads(line)["task"] for line in events.splitlines() if '"task_started"' in line and line[-1] == "}"]
+    return "Wait for ever" in begun
 
 
 def started(inner: Inner, *args: str) -> Started:
