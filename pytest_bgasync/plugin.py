@@ -106,7 +106,8 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     if call.excinfo is not None:
         _drop_our_frames(call.excinfo.value)
-        call.excinfo = pytest.ExceptionInfo.from_exception(call.excinfo.value)
+        if isinstance(call.excinfo.value, BgasyncError):  # what pytest holds has the frames still
+            call.excinfo = pytest.ExceptionInfo.from_exception(call.excinfo.value)
     report = yield
     if call.when == "teardown":
         report.bgasync_jobs = item.stash.get(JOB_LINES, [])  # type: ignore[attr-defined]
