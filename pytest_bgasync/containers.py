@@ -121,6 +121,10 @@ class Container:
             raise HostProblem(f"host {self.label} went away during a command: {reason(error)}") from None
         if state["ExitCode"] is None:
             raise HostProblem(f"host {self.label} went away during the command {list(command)!r}")
+        if state["ExitCode"] in (126, 127) and (output[1].startswith(b"OCI runtime") or not any(output.values())):
+            # The engine says so in the place of the command's output, or not at all.
+            why = output[1].decode(errors="replace").strip() or f"is there a user {user!r}?"
+            raise HostProblem(f"host {self.label} cannot run {list(command)!r}: {why}")
         return Finished(int(state["ExitCode"]), output[1], output[2])
 
     def put(self, path: str, content: bytes, mode: int) -> None:

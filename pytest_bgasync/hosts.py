@@ -14,7 +14,7 @@ import testinfra
 from pytest_bgasync.census import Census, take_census
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.containers import Container
-from pytest_bgasync.errors import HostProblem
+from pytest_bgasync.errors import HostProblem, UsageProblem
 from pytest_bgasync.jobs import Jobs
 from pytest_bgasync.stubs import Call, Stubs
 from pytest_bgasync.verdict import Process
@@ -69,8 +69,11 @@ class Host:
         )
 
     def put(self, path: str, content: str | bytes, mode: int = 0o644) -> None:
-        """Write a file, owned by root, and the folders above it; raises HostProblem."""
-        made = self.run(["mkdir", "-p", "--", path.rpartition("/")[0] or "/"])
+        """Write a file, owned by root, and the folders above it; raises UsageProblem or HostProblem."""
+        if not path.startswith("/") or path.endswith("/"):
+            raise UsageProblem(f"put() needs the absolute path of a file, not {path!r}")
+        prepare = '[ ! -d "$1" ] || { echo "it is a folder" >&2; exit 1; }; mkdir -p -- "$2"'
+        made = self.run(["sh", "-c", prepare, "-", path, path.rpartition("/")[0] or "/"])
         if made.rc != 0:
             raise HostProblem(f"{path} could not be written on host {self.name}: {made.stderr.strip()}")
         self._container.put(path, content.encode() if isinstance(content, str) else content, mode)

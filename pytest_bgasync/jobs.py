@@ -8,7 +8,7 @@ from typing import Any, Protocol, overload
 
 from pytest_bgasync.census import Census
 from pytest_bgasync.clock import Clock, Deadline
-from pytest_bgasync.errors import Ambiguous, BgasyncError, HostProblem, JobDeadline, NotThere
+from pytest_bgasync.errors import Ambiguous, BgasyncError, HostProblem, JobDeadline, NotThere, UsageProblem
 from pytest_bgasync.launches import Launch, Poll
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.tasks import item_fits, listing, place, text
@@ -268,6 +268,11 @@ class Job:
         self._closed = True
 
     @property
+    def launch(self) -> Launch:
+        """What its run knows of it."""
+        return self._launch
+
+    @property
     def settled(self) -> bool:
         """True when another look cannot tell more."""
         return self._closed or self._final
@@ -345,7 +350,12 @@ class Jobs(Sequence[Job]):
         outcome: Outcome | str | None = None,
         collected: bool | None = None,
     ) -> Jobs:
-        """Return the jobs that fit all that is given. ``item`` is an item or its label."""
+        """Return the jobs that fit all that is given. ``item`` is an item or its label.
+
+        Raises UsageProblem for an ``outcome`` that is none.
+        """
+        if outcome is not None and outcome not in list(Outcome):
+            raise UsageProblem(f"{outcome!r} is no outcome; those are: {', '.join(Outcome)}")
         return Jobs(
             job
             for job in self._jobs

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -105,7 +105,8 @@ class Lab:
         A relative path is looked for in the folder of the ini key ``bgasync_playbooks``, beside
         the test file and in pytest's rootdir. For the options see RunOptions.
 
-        Raises PlaybookProblem when it cannot be run at all, and PlaybookDeadline or
+        Raises UsageProblem for options that cannot be meant, AnsibleProblem when Ansible is missing
+        or cannot read its configuration, PlaybookProblem when it cannot be run at all, and PlaybookDeadline or
         PlaybookKilled, with what was known until then, when it did not come to its own end.
         """
         return self._play(find_playbook(playbook, self._places.folders), str(playbook), options)
@@ -148,6 +149,7 @@ class Lab:
             limit=options.get("limit"),
             connections=self._scenario.connections(),
             limits=limits,
+            earlier=[job.launch for job in self.jobs],
             deadline=deadline,
             clock=self._clock,
         )
@@ -174,6 +176,16 @@ def _checked(options: RunOptions, default_deadline: float) -> tuple[list[str], d
     for option in options:
         if option not in RunOptions.__annotations__:
             raise UsageProblem(f"run() has no argument {option!r}; it takes: {', '.join(RunOptions.__annotations__)}")
+    for name in ("extra_vars", "env", "limits"):
+        if not isinstance(options.get(name) or {}, Mapping):
+            raise UsageProblem(f"{name}= is a mapping, not {options.get(name)!r}")
+    for name in ("args", "tags", "skip_tags"):
+        words_given = options.get(name) or ()
+        plain = isinstance(words_given, str)
+        if (plain and name == "args") or not (plain or all(isinstance(word, str) for word in _items(words_given))):
+            raise UsageProblem(f"{name}= is a list of words, not {words_given!r}")
+    if not isinstance(options.get("limit") or "", str):
+        raise UsageProblem(f"limit= is a pattern of hosts, not {options.get('limit')!r}")
     limits = dict(options.get("limits") or {})
     for task, limit in limits.items():
         _positive(limit, f"limits=: the limit of {task!r}")
@@ -192,6 +204,10 @@ def _checked(options: RunOptions, default_deadline: float) -> tuple[list[str], d
         words.append("--check")
     words += options.get("args") or ()
     return words, limits, default_deadline if deadline is None else deadline
+
+
+def _items(value: object) -> Iterable[object]:
+    return value if isinstance(value, Iterable) else (value,)
 
 
 def _positive(value: object, what: str) -> None:

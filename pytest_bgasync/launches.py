@@ -54,11 +54,17 @@ class Launch:
     """The final result as a task of the play returned it; empty when none did."""
 
 
-def fold(events: Iterable[Event], clock: Clock, limits: Iterable[str] = ()) -> list[Launch]:
-    """Return the jobs in the order of their launches. ``limits``: tasks whose limit this run replaced."""
+def fold(
+    events: Iterable[Event], clock: Clock, limits: Iterable[str] = (), earlier: Iterable[Launch] = ()
+) -> list[Launch]:
+    """Return the jobs in the order of their launches.
+
+    ``limits`` are tasks whose limit this run replaced. ``earlier`` are jobs of other runs, which
+    this one may have asked for.
+    """
     replaced = set(limits)
     launches: list[Launch] = []
-    by_jid: dict[str, Launch] = {}
+    by_jid = {launch.jid: launch for launch in earlier if launch.jid is not None}
     full_names: dict[str, str] = {}
     for event in events:
         kind = event["event"]
@@ -92,8 +98,6 @@ def _take_result(event: Event, launches: list[Launch], by_jid: dict[str, Launch]
     if _is_of(event, launch):
         launch.label = event.get("label")
         launch.ended_task = True
-        # Its task has waited for it and said how it ended, be it by giving up.
-        launch.collected = launch.collected or launch.poll > 0
     if data.get("finished"):
         launch.reported = data
 

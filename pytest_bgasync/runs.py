@@ -13,10 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from pytest_bgasync import launches, tasks
-from pytest_bgasync.clock import LIMIT_FLOOR, Clock
-from pytest_bgasync.errors import AnsibleProblem, BgasyncError, NotThere, PlaybookProblem
+from pytest_bgasync.clock import LIMIT_FLOOR, Clock, Deadline
+from pytest_bgasync.errors import AnsibleProblem, BgasyncError, NotThere, PlaybookProblem, UsageProblem
 from pytest_bgasync.events import Event, read_events
 from pytest_bgasync.jobs import GRACE, Job, JobHost, Jobs, take_stock
+from pytest_bgasync.launches import Launch
 from pytest_bgasync.scenario import end_processes
 from pytest_bgasync.tasks import Recap, TaskResult, listing
 from pytest_bgasync.verdict import gave_up
@@ -40,6 +41,8 @@ class Order:
     connections: Mapping[str, Mapping[str, Any]]
     """For each name a task may reach, the connection variables of its container."""
     limits: Mapping[str, float]
+    earlier: Sequence[Launch]
+    """The jobs of runs before this one on the same hosts."""
     deadline: float
     """Real seconds."""
     clock: Clock
@@ -53,7 +56,9 @@ class Run:
     jobs the run launched.
     """
 
-    def __init__(self, order: Order, rc: int, wall: float, hosts: Callable[[str], JobHost | None]) -> None:
+    def __init__(
+        self, order: Order, rc: int, wall: float, hosts: Callable[[str], JobHost | None], patience: Deadline
+    ) -> None:
         self.rc = rc
         self.wall = wall
         self.playbook = order.playbook
@@ -62,13 +67,20 @@ class Run:
         self.events: list[Event] = read_events(order.folder / "events.jsonl")
         self.elapsed = order.clock.playbook(wall)
         self._tasks = tasks.fold(self.events, order.clock)
-        found = launches.fold(self.events, order.clock, order.limits)
+        self._hosts = (*order.hosts, *order.connections)
+        found = launches.fold(self.events, order.clock, order.limits, order.earlier)
         self.jobs = Jobs(Job(launch, hosts(launch.machine), order.clock) for launch in found)
         take_stock(self.jobs)
         # The play gave up waiting; the job's own limit ends it a moment later. See it to its end.
-        late = [job for job, launch in zip(self.jobs, found, strict=True) if gave_up(launch) and not job.settled]
-        if late:
-            take_stock(late, wait=max(job.limit_wall for job in late) + GRACE)
+        late = [job for job in self.jobs if gave_up(job.launch)]
+
+        def seen_to_their_end() -> bool:
+            open_ = [job for job in late if not job.settled]
+            if open_:
+                take_stock(open_, wait=min(patience.left, max(job.limit_wall for job in open_) + GRACE))
+            return all(job.settled for job in late)
+
+        patience.wait_for(seen_to_their_end)
 
     def __repr__(self) -> str:
         return f"<Run {self.playbook} rc={self.rc} jobs={len(self.jobs)}>"
@@ -101,6 +113,7 @@ class Run:
 
         Raises NotThere if the playbook has no such task.
         """
+        self._check(host)
         return self._tasks.find(task, host, item)
 
     def ran(self, task: str, *, host: str | None = None) -> bool:
@@ -109,14 +122,18 @@ class Run:
         Raises NotThere if the playbook has no such task. With dynamic includes and templated
         names that cannot be known, and a task that was not reached did not run.
         """
+        self._check(host)
         return self._tasks.ran(task, host)
 
     def path(self, host: str) -> list[str]:
         """Return the names of the tasks that ran on a host, in order; raises NotThere for an unknown host."""
-        known = {reach.host for reach in self._tasks.reached}
-        if host not in known:
-            raise NotThere(f"this run reached no task on {host!r}, only on: {listing(sorted(known))}")
+        self._check(host)
         return self._tasks.path(host)
+
+    def _check(self, host: str | None) -> None:
+        known = dict.fromkeys([*self._hosts, *(reach.host for reach in self._tasks.reached)])
+        if host is not None and host not in known:
+            raise NotThere(f"there is no host {host!r}; there are: {listing(known)}")
 
 
 class StoppedRun(BgasyncError):
@@ -148,6 +165,7 @@ class Process:
 
     def __post_init__(self) -> None:
         order = self.order
+        self._patience = Deadline(order.deadline)
         contract = {
             "events": str(order.folder / "events.jsonl"),
             "time_scale": order.clock.scale,
@@ -174,7 +192,7 @@ class Process:
         """
         order = self.order
         try:
-            rc = self._process.wait(order.deadline)
+            rc = self._process.wait(self._patience.left)
         except subprocess.TimeoutExpired:
             run = self._run(self.end())
             raise PlaybookDeadline(
@@ -194,6 +212,7 @@ class Process:
                 run,
             )
         _raise_unless_it_played(run, order)
+        _raise_if_misspelt(run, order)
         return run
 
     def end(self) -> int:
@@ -204,7 +223,7 @@ class Process:
         return rc
 
     def _run(self, rc: int) -> Run:
-        return Run(self.order, rc, time.monotonic() - self.started, self.hosts)
+        return Run(self.order, rc, time.monotonic() - self.started, self.hosts, self._patience)
 
 
 def _raise_unless_it_played(run: Run, order: Order) -> None:
@@ -228,6 +247,14 @@ def _raise_unless_it_played(run: Run, order: Order) -> None:
         raise PlaybookProblem(
             f"playbook {order.playbook}: {wanted} matches no host of the scenario; it has: {', '.join(order.hosts)}"
         )
+
+
+def _raise_if_misspelt(run: Run, order: Order) -> None:
+    for task in order.limits:
+        try:
+            run.ran(task)
+        except NotThere as problem:
+            raise UsageProblem(f"limits=: {problem}") from None
 
 
 def _last(run: Run) -> str:

@@ -40,7 +40,7 @@ class Stubs:
     def __init__(self, container: Container, clock: Clock) -> None:
         self._container = container
         self._clock = clock
-        self._paths: dict[str, str] = {}  # as the test named it -> folder of its records
+        self._paths: dict[str, str] = {}  # its place -> folder of its records
 
     def add(
         self, path: str, rc: int, takes: float, stdout: str, stderr: str, listens: int | None, script: str | None
@@ -54,7 +54,7 @@ class Stubs:
             raise UsageProblem(f"stub {path!r}: it cannot take {takes!r} seconds, give a number from 0 on")
         if script is not None and (rc or takes or stdout or stderr or listens):
             raise UsageProblem(f"stub {path!r}: script= is the whole executable, so give nothing else with it")
-        place = path if "/" in path else f"{_BIN}/{path}"
+        place = _place(path)
         state = f"{_STATE}/{hashlib.sha256(place.encode()).hexdigest()[:16]}"
         config = {
             "calls": f"{state}/calls", "rc": rc, "takes": self._clock.real(takes), "stdout": stdout, "stderr": stderr,
@@ -68,21 +68,24 @@ class Stubs:
             self._container.put(f"{state}/script", script.encode(), 0o755)
         text = f"#!/usr/bin/python3\nCONFIG = {config!r}\n{_body()}"
         self._container.put(place, text.encode(), 0o755)
-        self._paths[path] = state
+        self._paths[place] = state
 
     def calls(self, path: str) -> list[Call]:
         """Return the calls of a stub, oldest first; raises NotThere if there is no stub at ``path``."""
-        if path not in self._paths:
+        state = self._paths.get(_place(path))
+        if state is None:
             raise NotThere(
                 f"{path!r} is no stub on host {self._container.label}, so its calls are not recorded;"
                 f" stubs there: {listing(self._paths)}"
             )
-        found = self._container.execute(
-            ["sh", "-c", 'cat "$1"/calls/*.json 2>/dev/null || true', "-", self._paths[path]]
-        )
+        found = self._container.execute(["sh", "-c", 'cat "$1"/calls/*.json 2>/dev/null || true', "-", state])
         entries: list[dict[str, Any]] = [json.loads(line) for line in found.stdout.splitlines()]
         calls = [Call(**{**entry, "at": self._clock.at(entry["at"])}) for entry in entries]
         return sorted(calls, key=lambda call: call.at)
+
+
+def _place(path: str) -> str:
+    return path if "/" in path else f"{_BIN}/{path}"
 
 
 @cache

@@ -43,6 +43,9 @@ done
 # shellcheck disable=SC2086 # one word a package
 [ -z "$missing" ] || apt $missing
 
+"${python:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
+    fail "Python 3.11 or later is needed, name one in PYTHON"
+
 [ -x "$venv/bin/python" ] || "${python:-python3}" -m venv "$venv"
 echo "setup: installing the project into $venv"
 "$venv/bin/pip" install --quiet --disable-pip-version-check --editable '.[dev]'

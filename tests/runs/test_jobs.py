@@ -59,34 +59,34 @@ def test_jobs_are_found_whoever_launched_them_and_wherever_their_files_are(bgasy
   tasks:
     - name: As the connecting user
       ansible.builtin.command: id -un
-      async: 60
+      async: 6000
       poll: 0
     - name: As root
       ansible.builtin.command: id -un
       become: true
-      async: 60
+      async: 6000
       poll: 0
     - name: As an application
       ansible.builtin.command: id -un
       become: true
       become_user: app
-      async: 60
+      async: 6000
       poll: 0
     - name: In a folder of its own
       ansible.builtin.command: id -un
       vars: {ansible_async_dir: /tmp/jobs}
-      async: 60
+      async: 6000
       poll: 0
     - name: In another home
       ansible.builtin.command: id -un
       environment: {HOME: /tmp/elsewhere}
-      async: 60
+      async: 6000
       poll: 0
     - name: On another host
       ansible.builtin.command: hostname
       delegate_to: db2
       run_once: true
-      async: 60
+      async: 6000
       poll: 0
 """)
     for job in run.jobs:
@@ -167,7 +167,7 @@ def test_a_job_over_its_limit_has_timed_out_however_the_play_hears_of_it(bgasync
   tasks:
     - name: Endless
       ansible.builtin.command: sleep 1000
-      async: 60
+      async: 6000
       poll: {poll}
 """,
         limits={"Endless": 2},
@@ -187,7 +187,7 @@ def test_a_task_with_until_launches_a_job_at_each_try(bgasync: Lab) -> None:
   tasks:
     - name: Try
       ansible.builtin.command: "false"
-      async: 60
+      async: 6000
       poll: 1
       register: tried
       until: tried is succeeded
@@ -206,7 +206,7 @@ def test_a_job_whose_file_was_cleaned_up_is_judged_by_what_the_play_was_told(bga
   tasks:
     - name: Work
       ansible.builtin.shell: echo worked; exit 5
-      async: 60
+      async: 6000
       poll: 0
       register: work
     - name: Collect
@@ -255,7 +255,7 @@ def test_check_mode_changes_nothing(bgasync: Lab) -> None:
   tasks:
     - name: Work
       ansible.builtin.command: touch /tmp/changed
-      async: 60
+      async: 6000
       poll: 0
 """,
         check=True,
@@ -274,7 +274,7 @@ def test_every_strategy(bgasync: Lab, strategy: str) -> None:
   tasks:
     - name: Work
       ansible.builtin.command: hostname
-      async: 60
+      async: 6000
       poll: 1
 """)
     assert sorted((job.host, job.stdout) for job in run.jobs) == [(f"host{n}", f"host{n}") for n in (1, 2, 3)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 from pathlib import Path
 
 import pytest
@@ -30,7 +29,7 @@ def test_local_work_lands_in_the_container_called_localhost(bgasync: Lab, tmp_pa
     - name: Delegated job
       ansible.builtin.command: hostname
       delegate_to: localhost
-      async: 60
+      async: 6000
       poll: 0
 - hosts: localhost
   connection: local
@@ -59,7 +58,6 @@ def test_local_work_lands_in_the_container_called_localhost(bgasync: Lab, tmp_pa
     assert (job.host, job.machine, job.stdout, job.outcome) == ("web1", "localhost", "localhost", Outcome.SUCCEEDED)
     assert bgasync.localhost.testinfra.file(f"/tmp/{mark.name}").exists
     assert not Path("/tmp", mark.name).exists()
-    assert socket.gethostname() != "localhost"
     assert list(bgasync.hosts) == ["web1"]
 
 
@@ -99,7 +97,7 @@ def test_no_variable_of_the_author_leads_out_of_the_scenario(bgasync: Lab, extra
       ansible.builtin.set_fact: {ansible_connection: local}
     - name: Where now
       ansible.builtin.command: hostname
-      async: 60
+      async: 6000
       poll: 1
     - name: Add
       ansible.builtin.add_host: {name: stranger, groups: strangers, ansible_connection: local, colour: blue}

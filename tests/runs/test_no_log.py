@@ -16,7 +16,7 @@ PLAY = """
     - name: Fire
       ansible.builtin.shell: echo {{ secret }}; exit 3
       no_log: true
-      async: 60
+      async: 6000
       poll: 0
       register: fired
     - name: Ask
@@ -30,14 +30,14 @@ PLAY = """
     - name: Wait
       ansible.builtin.shell: echo {{ secret }}; echo {{ secret }} >&2; exit 4
       no_log: true
-      async: 60
+      async: 6000
       poll: 1
       ignore_errors: true
     - name: Items
       ansible.builtin.command: echo {{ item }}
       loop: ["{{ secret }}1", "{{ secret }}2"]
       no_log: true
-      async: 60
+      async: 6000
       poll: 1
     - name: Unreachable by any other way
       ansible.builtin.command: echo {{ secret }}

@@ -77,7 +77,7 @@ def test_until_launches_anew_and_only_the_last_job_gets_the_result() -> None:
     assert (first.ended_task, last.ended_task) == (False, True)
     gone = {"async_result": {"ansible_job_id": "j2.2"}, "msg": "timeout"}
     first, last = fold([job_launched("j1.1", poll=1), job_launched("j2.2", poll=1), result(gone, "failed")], CLOCK)
-    assert (first.collected, last.collected) == (False, True)
+    assert (first.ended_task, last.ended_task) == (False, True)
 
 
 def test_polls_are_kept_with_what_they_were_told_and_the_last_one_collects() -> None:
@@ -106,11 +106,12 @@ def test_what_a_status_task_returned_is_the_jobs_report() -> None:
     assert not launch.ended_task
 
 
-def test_a_waiting_task_collects_its_job_however_it_ended() -> None:
+def test_a_waiting_task_ends_with_its_job_and_collects_it_only_by_a_final_status() -> None:
     ended = only(job_launched(poll=5), result({"ansible_job_id": "j1.1", "finished": 1, "rc": 0}))
     gone = only(job_launched(poll=5), result({"async_result": {"ansible_job_id": "j1.1"}, "msg": "timeout"}, "failed"))
     hidden = only(job_launched(poll=5), result({"censored": "hidden"}))
-    assert [launch.collected for launch in (ended, gone, hidden)] == [True, True, True]
+    assert [launch.ended_task for launch in (ended, gone, hidden)] == [True, True, True]
+    assert [launch.collected for launch in (ended, gone, hidden)] == [False, False, False]
     assert [launch.reported.get("rc") for launch in (ended, gone, hidden)] == [0, None, None]
 
 
@@ -141,3 +142,9 @@ def test_a_replaced_limit_is_the_one_in_force_for_the_tasks_named_only() -> None
 
 def test_events_that_say_nothing_of_a_known_job_are_passed_over() -> None:
     assert fold([event("from_the_future"), job_polled("j9.9"), result({"ansible_job_id": "j9.9"})], CLOCK) == []
+
+
+def test_a_run_may_collect_a_job_of_an_earlier_one() -> None:
+    launch = only(job_launched("j1.1"))
+    assert fold([job_polled("j1.1", finished=True)], CLOCK, earlier=[launch]) == []
+    assert launch.collected

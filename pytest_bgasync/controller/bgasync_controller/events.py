@@ -28,7 +28,9 @@ class Writer:
 
     def playbook_loaded(self, playbook: Any) -> None:
         """Write the names of all tasks that are known before anything is run."""
-        tasks = [task for play in playbook.get_plays() for block in _blocks(play) for task in _tasks(block)]
+        plays = playbook.get_plays()
+        found = [task for play in plays for block in _blocks(play) for task in _tasks(block)]
+        tasks = [task for task in found if not str(task.action).endswith("meta")]
         # What a dynamic include brings, and what a templated name becomes, shows only when it is reached.
         dynamic = any("include" in str(task.action) or "{{" in name(task) for task in tasks)
         known = {text for task in tasks for text in (name(task), task.get_name())}
