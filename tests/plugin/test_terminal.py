@@ -37,7 +37,7 @@ TEST = "def test_one(bgasync):\n    assert bgasync.run('jobs.yml').ok\n"
 def jobs(inner: Inner) -> None:
     inner.file("jobs.yml", JOBS)
     inner.test(TEST)
-    inner.ini("bgasync_time_scale = 0.5")  # the limit of 60 s is in force as 30 s
+    inner.ini("bgasync_time_scale = 0.4")  # the limit of 60 s is in force as 24 s
 
 
 def section(output: str) -> list[str]:
@@ -99,7 +99,7 @@ def test_the_marker_may_stand_on_module_class_and_test_and_the_closest_wins(inne
         @pytest.mark.bgasync(hosts={"db": ["db1", "db2"], "all_db": ["db1"]})
         class TestClass:
             def test_of_the_class(self, bgasync):
-                assert list(bgasync.hosts) == ["db1", "db2"] and bgasync.time_scale == 0.1
+                assert list(bgasync.hosts) == ["db1", "db2"] and bgasync.time_scale == 0.4
 
             @pytest.mark.bgasync()
             def test_of_its_own(self, bgasync):
@@ -121,7 +121,7 @@ def test_the_marker_comes_before_the_option_and_the_option_before_the_ini_file(i
 
         def test_option(bgasync): assert bgasync.time_scale == 0.2
 
-        def test_ini(bgasync): assert bgasync.time_scale == 0.1
+        def test_ini(bgasync): assert bgasync.time_scale == 0.4
         """
     )
     inner.run("--bgasync-time-scale=0.2", "--deselect=test_inner.py::test_ini").assert_says("2 passed, 1 deselected")

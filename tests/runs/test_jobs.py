@@ -18,7 +18,7 @@ def test_each_item_of_a_loop_is_a_job_of_its_own(bgasync: Lab) -> None:
       ansible.builtin.shell: "echo {{ item.name }}; exit {{ item.rc }}"
       loop: [{name: users, rc: 0}, {name: orders, rc: 4}, {name: stock, rc: 0}]
       loop_control: {label: "{{ item.name }}"}
-      async: 300
+      async: 6000
       poll: 0
       register: started
     - name: Collect
@@ -136,16 +136,16 @@ def test_a_polled_job_is_read_from_what_the_play_was_told(bgasync: Lab) -> None:
   tasks:
     - name: Sound
       ansible.builtin.shell: echo done; sleep 4
-      async: 300
+      async: 6000
       poll: 10
     - name: Broken
       ansible.builtin.shell: echo broken >&2; exit 7
-      async: 300
+      async: 6000
       poll: 10
       failed_when: false
     - name: Silenced, and of a module without rc
       ansible.builtin.stat: {path: /, get_checksum: false, follow: nonsense}
-      async: 300
+      async: 6000
       poll: 10
       ignore_errors: true
 """)
