@@ -52,6 +52,7 @@ def environment(author: Mapping[str, str], cwd: Path) -> dict[str, str]:
     return {
         **author,
         "ANSIBLE_CALLBACK_PLUGINS": os.pathsep.join([str(CALLBACKS), *theirs]),
+        "ANSIBLE_INVENTORY_ENABLED": "host_list,script,auto,yaml,ini,toml",  # the inventory is ours
         "PYTHONDONTWRITEBYTECODE": "1",  # plugins of the author leave no __pycache__ in their tree
     }
 

@@ -24,6 +24,8 @@ from pytest_bgasync.errors import CommandDeadline, HostProblem
 
 #: Real seconds that one command on a container may take unless it says otherwise.
 COMMAND = 60.0
+#: How the engine begins when it cannot run a command; it says so as the command's output.
+ENGINE_SAYS = (b"OCI runtime", b"unable to find user")
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ class Container:
             raise HostProblem(f"host {self.label} went away during a command: {reason(error)}") from None
         if state["ExitCode"] is None:
             raise HostProblem(f"host {self.label} went away during the command {list(command)!r}")
-        if state["ExitCode"] in (126, 127) and (output[1].startswith(b"OCI runtime") or not any(output.values())):
+        if state["ExitCode"] in (126, 127) and (output[1].startswith(ENGINE_SAYS) or not any(output.values())):
             # The engine says so in the place of the command's output, or not at all.
             why = output[1].decode(errors="replace").strip() or f"is there a user {user!r}?"
             raise HostProblem(f"host {self.label} cannot run {list(command)!r}: {why}")

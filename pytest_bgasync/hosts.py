@@ -62,7 +62,9 @@ class Host:
         Raises CommandDeadline after ``within`` real seconds, and HostProblem where the host
         cannot run anything.
         """
-        argv = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command)
+        argv = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command or ())
+        if not argv or not all(isinstance(word, str) for word in argv):
+            raise UsageProblem(f"host.run() takes a command as text or as a list of words, not {command!r}")
         ended = self._container.execute(argv, user=user or "root", within=within)
         return CommandResult(
             ended.rc, ended.stdout.decode(errors="surrogateescape"), ended.stderr.decode(errors="surrogateescape")

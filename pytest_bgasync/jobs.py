@@ -200,6 +200,8 @@ class Job:
 
         Raises JobDeadline if it is still running then.
         """
+        if within is not None and (not isinstance(within, int | float) or within < 0):
+            raise UsageProblem(f"wait(within=) is a number of playbook seconds from 0 on, not {within!r}")
         real = self.limit_wall + GRACE if within is None else self._clock.real(within)
         deadline = Deadline(real)
         while self._look().outcome is Outcome.RUNNING:
@@ -214,9 +216,11 @@ class Job:
     def kill(self, signal: int = signals.SIGKILL) -> None:
         """Send ``signal`` to its command; the module sees it end and reports that.
 
-        A module that runs no command gets the signal itself. Raises BgasyncError if the
-        job is not running.
+        A module that runs no command gets the signal itself. Raises UsageProblem for what is no
+        signal, BgasyncError if the job is not running.
         """
+        if signal not in signals.valid_signals():
+            raise UsageProblem(f"kill() takes the number of a signal, such as signal.SIGTERM, not {signal!r}")
         found: list[Process] = []
 
         def at_its_command() -> bool:

@@ -113,6 +113,8 @@ class Lab:
 
     def run_text(self, yaml_text: str, **options: Unpack[RunOptions]) -> Run:
         """Run a playbook that is given as text; roles, group_vars and the like are found as by ``run``."""
+        if not isinstance(yaml_text, str):
+            raise UsageProblem(f"run_text() takes the text of a playbook, not {type(yaml_text).__name__}")
         folder = self._new_folder()
         path = folder / "text.yml"
         path.write_text(yaml_text, encoding="utf-8")
@@ -186,6 +188,9 @@ def _checked(options: RunOptions, default_deadline: float) -> tuple[list[str], d
             raise UsageProblem(f"{name}= is a list of words, not {words_given!r}")
     if not isinstance(options.get("limit") or "", str):
         raise UsageProblem(f"limit= is a pattern of hosts, not {options.get('limit')!r}")
+    for variable, value in (options.get("env") or {}).items():
+        if not isinstance(value, str):
+            raise UsageProblem(f"env=: the value of {variable!r} is text, not {value!r}")
     limits = dict(options.get("limits") or {})
     for task, limit in limits.items():
         _positive(limit, f"limits=: the limit of {task!r}")
@@ -194,12 +199,15 @@ def _checked(options: RunOptions, default_deadline: float) -> tuple[list[str], d
         _positive(deadline, "deadline=")
     words: list[str] = []
     if extra_vars := options.get("extra_vars"):
-        words += ["--extra-vars", json.dumps(dict(extra_vars))]
+        try:
+            words += ["--extra-vars", json.dumps(dict(extra_vars))]
+        except TypeError as error:
+            raise UsageProblem(f"extra_vars= must be what JSON can hold: {error}") from None
     if (limit_hosts := options.get("limit")) is not None:
         words += ["--limit", limit_hosts]
-    for option, value in (("--tags", options.get("tags")), ("--skip-tags", options.get("skip_tags"))):
-        if value is not None:
-            words += [option, value if isinstance(value, str) else ",".join(value)]
+    for argument, chosen in (("--tags", options.get("tags")), ("--skip-tags", options.get("skip_tags"))):
+        if chosen is not None:
+            words += [argument, chosen if isinstance(chosen, str) else ",".join(chosen)]
     if options.get("check"):
         words.append("--check")
     words += options.get("args") or ()

@@ -19,6 +19,9 @@ def find_playbook(name: str | Path, folders: Iterable[Path]) -> Path:
     for place in places:
         if place.is_file():
             return place.resolve()
+    for place in places:
+        if place.is_dir():
+            raise PlaybookProblem(f"playbook {str(name)!r} is a folder ({place}): name a file in it")
     raise PlaybookProblem(f"playbook {str(name)!r} is not there; looked for: {listing(places)}")
 
 

@@ -22,6 +22,9 @@ from pytest_bgasync.scenario import end_processes
 from pytest_bgasync.tasks import Recap, TaskResult, listing
 from pytest_bgasync.verdict import gave_up
 
+#: Arguments with which ansible-playbook only says something.
+PLAYS_NOTHING = {"--syntax-check", "--list-tasks", "--list-tags", "--list-hosts", "--version", "--help", "-h"}
+
 
 @dataclass(frozen=True)
 class Order:
@@ -228,7 +231,7 @@ class Process:
 
 def _raise_unless_it_played(run: Run, order: Order) -> None:
     kinds = [event["event"] for event in run.events]
-    if run.ok and "run_started" not in kinds and "--syntax-check" not in order.command:
+    if run.ok and "run_started" not in kinds and not PLAYS_NOTHING & set(order.command):
         raise AnsibleProblem(
             "ansible-playbook did not load the callback of the harness, so nothing is known of its jobs:"
             f" {run.stderr.strip()[-500:] or 'it gave no reason'}"

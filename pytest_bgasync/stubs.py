@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -48,10 +49,16 @@ class Stubs:
         """Put a stub at ``path``; raises UsageProblem for what cannot be meant."""
         if not path or path.endswith("/") or ("/" in path and not path.startswith("/")):
             raise UsageProblem(f"a stub needs an absolute path or the bare name of a command, not {path!r}")
-        if not 0 <= rc <= 255:
+        if not isinstance(rc, int) or not 0 <= rc <= 255:
             raise UsageProblem(f"stub {path!r}: an exit status is a number from 0 to 255, not {rc!r}")
-        if takes < 0:
+        if not isinstance(takes, int | float) or not 0 <= takes < math.inf:
             raise UsageProblem(f"stub {path!r}: it cannot take {takes!r} seconds, give a number from 0 on")
+        if not isinstance(stdout, str) or not isinstance(stderr, str):
+            raise UsageProblem(f"stub {path!r}: stdout= and stderr= are text")
+        if listens is not None and (not isinstance(listens, int) or not 0 < listens < 65536):
+            raise UsageProblem(f"stub {path!r}: listens= is a port from 1 to 65535, not {listens!r}")
+        if script is not None and not str(script).startswith("#!"):
+            raise UsageProblem(f"stub {path!r}: script= begins with the line of its interpreter, such as #!/bin/sh")
         if script is not None and (rc or takes or stdout or stderr or listens):
             raise UsageProblem(f"stub {path!r}: script= is the whole executable, so give nothing else with it")
         place = _place(path)

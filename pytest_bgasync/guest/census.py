@@ -13,7 +13,6 @@ import time
 
 TICKS = os.sysconf("SC_CLK_TCK")
 MARK = b"BGASYNC_JOB="
-LONGEST = 4 * 1024 * 1024
 
 
 def user_name(uid):
@@ -25,7 +24,7 @@ def user_name(uid):
 
 def read(path):
     with open(path, "rb") as stream:
-        return stream.read(LONGEST)
+        return stream.read()
 
 
 def mark(folder, uid, gid):

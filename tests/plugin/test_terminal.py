@@ -121,7 +121,7 @@ def test_the_marker_comes_before_the_option_and_the_option_before_the_ini_file(i
 
         def test_option(bgasync): assert bgasync.time_scale == 0.2
 
-        def test_ini(bgasync): assert bgasync.time_scale == 0.4
+        def test_ini(bgasync): assert bgasync.time_scale == 0.1
         """
     )
     inner.run("--bgasync-time-scale=0.2", "--deselect=test_inner.py::test_ini").assert_says("2 passed, 1 deselected")

@@ -310,3 +310,17 @@ def test_a_task_that_the_playbook_does_not_have_is_no_task_that_did_not_run(bgas
             ask("Misspelt")
     roles = bgasync.run_text("- {hosts: all, gather_facts: false, roles: [backup]}")
     assert not roles.ran("May come with an include")
+
+
+def test_a_job_may_write_very_much(bgasync: Lab) -> None:
+    run = bgasync.run_text("""
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Talk
+      ansible.builtin.shell: head -c 9000000 /dev/zero | base64 --wrap 0
+      async: 6000
+      poll: 0
+""")
+    job = run.job("Talk").wait()
+    assert (job.outcome, len(job.stdout)) == (Outcome.SUCCEEDED, 12_000_000)

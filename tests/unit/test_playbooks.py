@@ -24,12 +24,17 @@ def test_an_absolute_path_is_itself(tmp_path: Path) -> None:
 
 
 def test_a_missing_playbook_is_named_with_every_place_looked_at_once(tmp_path: Path) -> None:
-    (tmp_path / "site.yml").mkdir()  # a folder of that name is no playbook
     with pytest.raises(PlaybookProblem) as caught:
         find_playbook("site.yml", [tmp_path, Path("/x"), tmp_path])
     assert str(caught.value) == (
         f"playbook 'site.yml' is not there; looked for: \n  - {tmp_path}/site.yml\n  - /x/site.yml"
     )
+
+
+def test_a_folder_is_no_playbook(tmp_path: Path) -> None:
+    (tmp_path / "tasks").mkdir()
+    with pytest.raises(PlaybookProblem, match=r"playbook 'tasks' is a folder \(.*/tasks\): name a file in it"):
+        find_playbook("tasks", [tmp_path])
 
 
 @pytest.mark.parametrize(
