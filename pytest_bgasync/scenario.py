@@ -128,11 +128,12 @@ class Scenario:
             with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
                 removals = [pool.submit(container.remove) for container in self._containers.values()]
             problems += [error for removal in removals if isinstance(error := removal.exception(), Exception)]
-        if self._network is not None:
-            try:
-                self._network.remove()
-            except DockerException as error:
-                problems.append(HostProblem(f"network {self._network.name} could not be removed: {reason(error)}"))
+        try:
+            # By its name: an interrupt may have come between the network and our knowing of it.
+            for network in self._engine.client.networks.list(names=[f"bgasync-{self._id}"]):
+                network.remove()
+        except DockerException as error:
+            problems.append(HostProblem(f"network bgasync-{self._id} could not be removed: {reason(error)}"))
         shutil.rmtree(self.folder, ignore_errors=True)
         if problems:
             raise problems[0]

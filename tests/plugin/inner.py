@@ -204,7 +204,7 @@ class Inner:
         end = time.monotonic() + GONE
         while (left := self.left()) and time.monotonic() < end:
             time.sleep(0.05)
-        assert not left
+        assert not left, left
 
     def close(self) -> None:
         """End and remove what a failed test has left."""
