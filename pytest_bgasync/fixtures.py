@@ -29,13 +29,10 @@ JOB_LINES = pytest.StashKey[list[JobLine]]()
 @contextmanager
 def one_sentence() -> Iterator[None]:
     """Let a problem of set-up end the test with its sentence, and nothing of our insides."""
-    sentence = None
     try:
         yield
     except BgasyncError as problem:
-        sentence = str(problem)
-    if sentence is not None:
-        raise pytest.fail.Exception(sentence, pytrace=False) from None
+        raise pytest.fail.Exception(str(problem), pytrace=False) from None
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -175,28 +175,12 @@ class Lab:
 
 def _checked(options: RunOptions, default_deadline: float) -> tuple[list[str], dict[str, float], float]:
     """Return ansible-playbook's arguments, the limits and the deadline; raises UsageProblem."""
-    for option in options:
-        if option not in RunOptions.__annotations__:
-            raise UsageProblem(f"run() has no argument {option!r}; it takes: {', '.join(RunOptions.__annotations__)}")
-    for name in ("extra_vars", "env", "limits"):
-        if not isinstance(options.get(name) or {}, Mapping):
-            raise UsageProblem(f"{name}= is a mapping, not {options.get(name)!r}")
-    for name in ("args", "tags", "skip_tags"):
-        words_given = options.get(name) or ()
-        plain = isinstance(words_given, str)
-        if (plain and name == "args") or not (plain or all(isinstance(word, str) for word in _items(words_given))):
-            raise UsageProblem(f"{name}= is a list of words, not {words_given!r}")
-    if not isinstance(options.get("limit") or "", str):
-        raise UsageProblem(f"limit= is a pattern of hosts, not {options.get('limit')!r}")
-    for variable, value in (options.get("env") or {}).items():
-        if not isinstance(value, str):
-            raise UsageProblem(f"env=: the value of {variable!r} is text, not {value!r}")
-    limits = dict(options.get("limits") or {})
-    for task, limit in limits.items():
-        _positive(limit, f"limits=: the limit of {task!r}")
-    deadline = options.get("deadline")
-    if deadline is not None:
-        _positive(deadline, "deadline=")
+    for name, value in options.items():
+        if name not in _OPTIONS:
+            raise UsageProblem(f"run() has no argument {name!r}; it takes: {', '.join(_OPTIONS)}")
+        fits, meaning = _OPTIONS[name]
+        if value is not None and not fits(value):
+            raise UsageProblem(f"{name}= is {meaning}, not {value!r}")
     words: list[str] = []
     if extra_vars := options.get("extra_vars"):
         try:
@@ -211,13 +195,38 @@ def _checked(options: RunOptions, default_deadline: float) -> tuple[list[str], d
     if options.get("check"):
         words.append("--check")
     words += options.get("args") or ()
-    return words, limits, default_deadline if deadline is None else deadline
+    deadline = options.get("deadline")
+    return words, dict(options.get("limits") or {}), default_deadline if deadline is None else deadline
 
 
-def _items(value: object) -> Iterable[object]:
-    return value if isinstance(value, Iterable) else (value,)
+def _mapping(value: object) -> bool:
+    return isinstance(value, Mapping)
 
 
-def _positive(value: object, what: str) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 < value < math.inf:
-        raise UsageProblem(f"{what} is a number of real seconds above 0, not {value!r}")
+def _texts(value: object) -> bool:
+    return isinstance(value, Mapping) and all(isinstance(part, str) for pair in value.items() for part in pair)
+
+
+def _words(value: object) -> bool:
+    return not isinstance(value, str) and isinstance(value, Iterable) and all(isinstance(word, str) for word in value)
+
+
+def _seconds(value: object) -> bool:
+    return not isinstance(value, bool) and isinstance(value, int | float) and 0 < value < math.inf
+
+
+#: For each option, what a value must be and how to say so.
+_OPTIONS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "extra_vars": (_mapping, "a mapping from variables to values"),
+    "limit": (lambda value: isinstance(value, str), "a pattern of hosts"),
+    "tags": (lambda value: isinstance(value, str) or _words(value), "a tag or a list of tags"),
+    "skip_tags": (lambda value: isinstance(value, str) or _words(value), "a tag or a list of tags"),
+    "check": (lambda value: isinstance(value, bool), "True or False"),
+    "args": (_words, "a list of words"),
+    "env": (_texts, "a mapping from names to texts"),
+    "limits": (
+        lambda value: isinstance(value, Mapping) and all(map(_seconds, value.values())),
+        "a mapping from names of tasks to real seconds above 0",
+    ),
+    "deadline": (_seconds, "a number of real seconds above 0"),
+}

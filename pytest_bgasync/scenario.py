@@ -50,8 +50,7 @@ class Scenario:
         self._clock = clock
         self._limits = limits
         self._groups = spec.groups or {}
-        self._id = uuid.uuid4().hex[:10]
-        self._network: Any = None
+        self._network = f"bgasync-{uuid.uuid4().hex[:10]}"
         self._closing = False
         self._starters = ThreadPoolExecutor(max_workers=SIDE_BY_SIDE)
         self._containers: dict[str, Container] = {}
@@ -67,9 +66,7 @@ class Scenario:
         """
         self.control.mkdir()
         try:
-            self._network = self._engine.client.networks.create(
-                f"bgasync-{self._id}", driver="bridge", labels=owner_label()
-            )
+            self._engine.client.networks.create(self._network, driver="bridge", labels=owner_label())
         except DockerException as error:
             raise HostProblem(
                 f"the network of the scenario could not be created ({reason(error)}): remove networks that nothing uses"
@@ -129,18 +126,18 @@ class Scenario:
                 removals = [pool.submit(container.remove) for container in self._containers.values()]
             problems += [error for removal in removals if isinstance(error := removal.exception(), Exception)]
         try:
-            # By its name: an interrupt may have come between the network and our knowing of it.
-            for network in self._engine.client.networks.list(names=[f"bgasync-{self._id}"]):
+            # Asked for by name: an interrupt may have come while it was made.
+            for network in self._engine.client.networks.list(names=[self._network]):
                 network.remove()
         except DockerException as error:
-            problems.append(HostProblem(f"network bgasync-{self._id} could not be removed: {reason(error)}"))
+            problems.append(HostProblem(f"network {self._network} could not be removed: {reason(error)}"))
         shutil.rmtree(self.folder, ignore_errors=True)
         if problems:
             raise problems[0]
 
     def _start(self, name: str, image: str, deadline: Deadline) -> None:
         api = self._engine.client.api
-        container = Container(self._engine, f"bgasync-{self._id}-{name}", name, {
+        container = Container(self._engine, f"{self._network}-{name}", name, {
             "image": image,
             "command": ["/usr/lib/bgasync/init"],
             "entrypoint": [],
@@ -157,7 +154,7 @@ class Scenario:
                 memswap_limit=self._limits.memory,
                 pids_limit=self._limits.pids,
             ),
-            "networking_config": {"EndpointsConfig": {self._network.name: {"Aliases": [name]}}},
+            "networking_config": {"EndpointsConfig": {self._network: {"Aliases": [name]}}},
         })  # fmt: skip
         self._containers[name] = container
 
@@ -179,7 +176,7 @@ class Scenario:
 
     def _host(self, name: str, jobs: Callable[[], Jobs]) -> Host:
         container = self._containers[name]
-        return Host(name, container.ip(self._network.name), container, self._clock, self.ssh_config, jobs)
+        return Host(name, container.ip(self._network), container, self._clock, self.ssh_config, jobs)
 
 
 def end_processes(folder: Path) -> None:

@@ -131,7 +131,8 @@ def test_one(bgasync):
         ("deadlin=3", "run() has no argument 'deadlin'; it takes: extra_vars, "),
         ("deadline=0", "deadline= is a number of real seconds above 0, not 0"),
         ("deadline='soon'", "deadline= is a number of real seconds above 0, not 'soon'"),
-        ("limits={'Start': -1}", "the limit of 'Start' is a number of real seconds above 0, not -1"),
+        ("limits={'Start': -1}", "limits= is a mapping from names of tasks to real seconds above 0, not {'Start'"),
+        ("args='-v'", "args= is a list of words, not '-v'"),
     ],
 )
 def test_an_argument_of_run_that_cannot_be_meant(inner: Inner, options: str, sentence: str) -> None:
