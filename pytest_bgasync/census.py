@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from pytest_bgasync.containers import COMMAND, Container
 from pytest_bgasync.errors import HostProblem
 from pytest_bgasync.verdict import JobFile, Process
 
+#: How long one argument of a command may be on Linux, with some room.
+LONGEST = 100_000
 _SCRIPT = Path(__file__).parent / "guest" / "census.py"
 
 
@@ -24,6 +26,8 @@ class Census:
     now: float
     processes: list[Process]
     files: dict[str, JobFile | None]
+    folders: dict[str, list[str]] = field(default_factory=dict)
+    """For each folder of job files that was asked for, the names in it."""
 
 
 def take_census(
@@ -31,16 +35,27 @@ def take_census(
     clock: Clock,
     *,
     files: Iterable[str] = (),
-    until_ended: Iterable[str] = (),
+    folders: Iterable[str] = (),
+    pipes: bool = False,
+    until_ended: Mapping[str, str | None] | None = None,
     wait: float = 0,
 ) -> Census:
-    """Return what a host says of its processes and of the job ``files`` named.
+    """Return what a host says of its processes, of the job ``files`` named and of ``folders`` of job files.
 
-    With ``wait`` it answers as soon as none of the jobs ``until_ended`` (their marks) is at
-    work any more, after ``wait`` real seconds at the latest. Raises HostProblem.
+    ``pipes`` says whether to look for processes that write to a closed pipe.
+    With ``wait`` it answers as soon as none of the jobs ``until_ended`` (from their marks to their job
+    files) is at work any more, after ``wait`` real seconds at the latest. Raises HostProblem.
     """
-    request = {"files": list(files), "tokens": list(until_ended), "wait": wait}
-    answer = container.execute(["python3", "-c", _script(), json.dumps(request)], within=wait + COMMAND)
+    request = {
+        "files": list(files),
+        "folders": list(folders),
+        "pipes": pipes,
+        "jobs": dict(until_ended or {}),
+        "wait": wait,
+    }
+    words = json.dumps(request)
+    parts = [words[i : i + LONGEST] for i in range(0, len(words), LONGEST)]
+    answer = container.execute(["python3", "-c", _script(), *parts], within=wait + COMMAND)
     try:
         found: dict[str, Any] = json.loads(answer.stdout)
     except ValueError:
@@ -50,6 +65,7 @@ def take_census(
         now=clock.at(found["now"]),
         processes=[_process(entry, found["now"], clock) for entry in found["processes"]],
         files={path: _job_file(entry, clock) for path, entry in found["files"].items()},
+        folders=found["folders"],
     )
 
 
@@ -70,6 +86,11 @@ def _process(entry: dict[str, Any], now: float, clock: Clock) -> Process:
         started_at=clock.at(entry["started"]),
         age=now - entry["started"],
         job=entry["token"],
+        task=entry["task"],
+        shell=entry["shell"],
+        ignores_sighup=entry["hup"],
+        holds_terminal=entry["terminal"],
+        writes_to_closed_pipe=entry["closed"],
     )
 
 

@@ -13,6 +13,8 @@ from pytest_bgasync.clock import checked_scale
 from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.scenario import Limits
 
+#: What pytest's own ini keys take for true and false.
+_BOOLEANS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
 LEAST_MEMORY = 64 * 1024 * 1024
 
 
@@ -31,10 +33,20 @@ class Settings:
     deadline: float
     boot: float
     limits: Limits
+    strict: bool
 
 
 def parse_settings(
-    *, root: Path, playbooks: str, image: str | None, time_scale: str, deadline: str, boot: str, memory: str, pids: str
+    *,
+    root: Path,
+    playbooks: str,
+    image: str | None,
+    time_scale: str,
+    deadline: str,
+    boot: str,
+    memory: str,
+    pids: str,
+    strict: str,
 ) -> Settings:
     """Return the settings; raises UsageProblem."""
     if not re.fullmatch(r"\d+[kmg]", memory, re.IGNORECASE | re.ASCII) or parse_bytes(memory) < LEAST_MEMORY:
@@ -43,6 +55,8 @@ def parse_settings(
         )
     if not re.fullmatch(r"\d+", pids, re.ASCII) or int(pids) < 16:
         raise UsageProblem(f"ini key bgasync_pids: {pids!r} is no number of processes from 16 on")
+    if strict.lower() not in _BOOLEANS:
+        raise UsageProblem(f"ini key bgasync_strict: {strict!r} is neither true nor false")
     return Settings(
         root=root,
         playbooks=root / playbooks,
@@ -51,6 +65,7 @@ def parse_settings(
         deadline=_seconds("bgasync_deadline", deadline),
         boot=_seconds("bgasync_boot", boot),
         limits=Limits(memory, int(pids)),
+        strict=_BOOLEANS[strict.lower()],
     )
 
 

@@ -43,6 +43,10 @@ class JobDeadline(BgasyncError):
     """A background job was still running when the wait for it was over."""
 
 
+class NotRunning(BgasyncError):
+    """Something was to be done to a background job that has ended."""
+
+
 class NotThere(BgasyncError, LookupError):
     """What was asked for is not there; the text lists what is."""
 

@@ -12,17 +12,21 @@ from pytest_bgasync import ssh
 from pytest_bgasync.ansible import ansible_playbook
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.config import Settings
+from pytest_bgasync.declared import Declaration, parse_declaration
 from pytest_bgasync.engine import Engine, find
 from pytest_bgasync.errors import BgasyncError
 from pytest_bgasync.images import Images, Progress
 from pytest_bgasync.lab import Lab, Places
 from pytest_bgasync.owner import make_folder, sweep
 from pytest_bgasync.scenario import Scenario
-from pytest_bgasync.spec import Spec, parse_marker
+from pytest_bgasync.spec import STRICT, Spec, parse_marker
 from pytest_bgasync.summary import JobLine, job_line
+from pytest_bgasync.verify import Account, settle
 
 SETTINGS = pytest.StashKey[Settings]()
 PROGRESS = pytest.StashKey[Progress]()
+LAB = pytest.StashKey[Lab]()
+ACCOUNT = pytest.StashKey[Account]()
 JOB_LINES = pytest.StashKey[list[JobLine]]()
 
 
@@ -81,11 +85,16 @@ def bgasync(request: pytest.FixtureRequest, bgasync_engine: Engine, _bgasync_key
         with suppress(BgasyncError):  # what went wrong first is what is told
             scenario.close()
         raise
+    request.node.stash[LAB] = lab
     yield lab
     with one_sentence():
         try:
             lab.close()
-            request.node.stash[JOB_LINES] = [job_line(job, clock.scale) for job in lab.jobs]
+            account = request.node.stash.get(ACCOUNT, None)
+            declared = frozenset[str]() if account is None else account.declared
+            request.node.stash[JOB_LINES] = [
+                job_line(job, clock.scale, declared=job.token in declared) for job in lab.jobs
+            ]
         finally:
             scenario.close()
 
@@ -94,3 +103,23 @@ def marked(item: pytest.Item) -> Spec:
     """Return what the closest ``bgasync`` marker of a test asks for, the defaults without one."""
     marker = item.get_closest_marker("bgasync")
     return Spec() if marker is None else parse_marker(marker.args, marker.kwargs)
+
+
+def declared(item: pytest.Item) -> list[Declaration]:
+    """Return what the ``fire_and_forget`` markers of a test say, the nearest first."""
+    return [
+        parse_declaration(marker.args, marker.kwargs, inherited=node is not item)
+        for node, marker in item.iter_markers_with_node("fire_and_forget")
+    ]
+
+
+def account(item: pytest.Item, *, patient: bool) -> Account | None:
+    """Account for the background jobs of a test whose body has ended; None where it used no hosts."""
+    lab = item.stash.get(LAB, None)
+    if lab is None:
+        return None
+    spec, settings = marked(item), item.config.stash[SETTINGS]
+    strict = settings.strict if spec.strict is None else spec.strict
+    kinds = set(STRICT) - spec.allow if strict else set[str]()
+    item.stash[ACCOUNT] = settle(lab, declared(item), kinds, patient=patient)
+    return item.stash[ACCOUNT]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,7 +15,7 @@ from pytest_bgasync.census import Census, take_census
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.containers import Container
 from pytest_bgasync.errors import HostProblem, UsageProblem
-from pytest_bgasync.jobs import Jobs
+from pytest_bgasync.jobs import Jobs, veiled
 from pytest_bgasync.stubs import Call, Stubs
 from pytest_bgasync.verdict import Process
 
@@ -75,6 +75,8 @@ class Host:
         if not path.startswith("/") or path.endswith("/"):
             raise UsageProblem(f"put() needs the absolute path of a file, not {path!r}")
         prepare = '[ ! -d "$1" ] || { echo "it is a folder" >&2; exit 1; }; mkdir -p -- "$2"'
+        if isinstance(mode, bool) or not isinstance(mode, int) or not 0 <= mode <= 0o7777:
+            raise UsageProblem(f"put() needs mode as a number such as 0o644, not {mode!r}")
         made = self.run(["sh", "-c", prepare, "-", path, path.rpartition("/")[0] or "/"])
         if made.rc != 0:
             raise HostProblem(f"{path} could not be written on host {self.name}: {made.stderr.strip()}")
@@ -88,8 +90,12 @@ class Host:
         return found.stdout
 
     def processes(self) -> list[Process]:
-        """Return the processes that are on the host now; raises HostProblem."""
-        return take_census(self._container, self._clock).processes
+        """Return the processes that are on the host now; those of jobs with no_log without their arguments.
+
+        Raises HostProblem.
+        """
+        secret = {job.token for job in self.jobs() if job.no_log}
+        return veiled(take_census(self._container, self._clock).processes, secret)
 
     def jobs(self) -> Jobs:
         """Return the background jobs that the runs of this test launched here."""
@@ -121,9 +127,25 @@ class Host:
 
     # For jobs.
 
-    def census(self, *, files: Iterable[str], until_ended: Iterable[str] = (), wait: float = 0) -> Census:
-        """Return what the host says of its processes and of job files; raises HostProblem."""
-        return take_census(self._container, self._clock, files=files, until_ended=until_ended, wait=wait)
+    def census(
+        self,
+        *,
+        files: Iterable[str] = (),
+        folders: Iterable[str] = (),
+        pipes: bool = False,
+        until_ended: Mapping[str, str | None] | None = None,
+        wait: float = 0,
+    ) -> Census:
+        """Return what the host says of its processes, job files and their folders; raises HostProblem."""
+        return take_census(
+            self._container,
+            self._clock,
+            files=files,
+            folders=folders,
+            pipes=pipes,
+            until_ended=until_ended,
+            wait=wait,
+        )
 
     def send_signal(self, signal: int, processes: Iterable[Process]) -> None:
         """Send a signal to processes that were seen here, in their order; raises HostProblem."""

@@ -64,7 +64,7 @@ class Images:
                 f"image {wanted!r} looks like a folder, but no Dockerfile is there:"
                 " name a folder with a Dockerfile, relative to the test file or pytest's rootdir, or an image"
             )
-        return self._as_host(self._found(wanted), wanted)
+        return self._as_host(self._found(wanted, folders), wanted)
 
     def _from_folder(self, folder: Path) -> str:
         target = self.target()
@@ -73,7 +73,7 @@ class Images:
         self._once(tag, lambda: self._build(tag, folder, args))
         return self._as_host(self._engine.client.images.get(tag), tag)
 
-    def _found(self, name: str) -> Any:
+    def _found(self, name: str, folders: Iterable[Path] = ()) -> Any:
         images = self._engine.client.images
         try:
             return images.get(name)
@@ -87,7 +87,7 @@ class Images:
         except (DockerException, OSError) as error:
             raise ImageProblem(
                 f"image {name!r} is not in the engine and cannot be pulled ({reason(error)}):"
-                " check its name, or build or load it first"
+                f" check its name, or build or load it first{_nor_a_folder(name, folders)}"
             ) from None
 
     def _as_host(self, image: Any, name: str) -> str:
@@ -184,7 +184,9 @@ class Images:
             steps = client.api.build(
                 path=str(folder), tag=tag, buildargs=args, labels=labels or {}, rm=True, forcerm=True, decode=True
             )
-            with log.open("w") as stream:
+            # Written line by line, with its owner: a sweep finds there what a build that was killed has left.
+            with log.open("w", buffering=1) as stream:
+                stream.write(owner_label()[OWNER] + "\n")
                 for step in steps:
                     if "error" in step:
                         stream.write(step["error"])
@@ -216,6 +218,11 @@ class Images:
         except APIError as error:
             raise ImageProblem(f"the engine cannot say whether image {tag} is there ({reason(error)})") from None
         return True
+
+
+def _nor_a_folder(name: str, folders: Iterable[Path]) -> str:
+    places = [str(folder / name) for folder in folders]
+    return f"; there is no folder with a Dockerfile either: {', '.join(places)}" if places else ""
 
 
 def _folder_files(folder: Path) -> Iterator[Path]:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import signal as signals
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
+from posixpath import dirname
 from typing import Any, Protocol, overload
 
 from pytest_bgasync.census import Census
 from pytest_bgasync.clock import Clock, Deadline
-from pytest_bgasync.errors import Ambiguous, BgasyncError, HostProblem, JobDeadline, NotThere, UsageProblem
+from pytest_bgasync.errors import Ambiguous, HostProblem, JobDeadline, NotRunning, NotThere, UsageProblem
 from pytest_bgasync.launches import Launch, Poll
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.tasks import item_fits, listing, place, text
@@ -20,13 +24,24 @@ GRACE = 10.0
 DYING = 1.0
 #: Real seconds after its start in which a module may not have come to run its command yet.
 PREPARING = 2.0
+#: How many hosts are asked at the same time.
+SIDE_BY_SIDE = 16
+HIDDEN_ARGS = "hidden because of no_log"
 HIDDEN = "the output has been hidden because the task has no_log"
 
 
 class JobHost(Protocol):
     """What a job needs of the host it lives on."""
 
-    def census(self, *, files: Iterable[str], until_ended: Iterable[str] = (), wait: float = 0) -> Census:
+    def census(
+        self,
+        *,
+        files: Iterable[str] = (),
+        folders: Iterable[str] = (),
+        pipes: bool = False,
+        until_ended: Mapping[str, str | None] | None = None,
+        wait: float = 0,
+    ) -> Census:
         """Return what the host says; raises HostProblem."""
 
     def send_signal(self, signal: int, processes: Iterable[Process]) -> None:
@@ -47,9 +62,10 @@ class Job:
         self._seen = Verdict(Outcome.RUNNING, {})
         self._seen_at = launch.launched_at
         self._closed = False
+        self._still = False
 
     def __repr__(self) -> str:
-        rc = "" if self._seen.data.get("rc") is None else f" rc={self._seen.data['rc']}"
+        rc = "" if self.no_log or self._seen.data.get("rc") is None else f" rc={self._seen.data['rc']}"
         return f"<Job {place(self.task, self.host, self.item, self.label)} {self.jid}: {self._seen.outcome}{rc}>"
 
     # What the play knows of it.
@@ -148,6 +164,12 @@ class Job:
         return rc if isinstance(rc, int) else None
 
     @property
+    def data(self) -> Mapping[str, Any]:
+        """Its whole result as it lies on its host; empty while it runs, and with no_log."""
+        data = self._look().data
+        return {} if self.no_log else data
+
+    @property
     def stdout(self) -> str:
         """What its command wrote to standard output."""
         return self._field("stdout")
@@ -181,17 +203,7 @@ class Job:
     @property
     def survivors(self) -> list[Process]:
         """Its processes that are still alive although it has ended."""
-        alive: list[Process] = []
-
-        def certain() -> bool:
-            census = self._ask()
-            ended = self._look().outcome is not Outcome.RUNNING
-            alive[:] = payload(census.processes, self.token) if census and ended else []
-            # A wrapper of older releases writes the result first and kills then.
-            return not alive or census is None or census.now - (self._seen.ended or 0) > self._clock.playbook(DYING)
-
-        Deadline(GRACE).wait_for(certain, every=0.1)
-        return alive
+        return find_survivors([self]).get(self.token, [])
 
     # Doing something to it.
 
@@ -217,7 +229,7 @@ class Job:
         """Send ``signal`` to its command; the module sees it end and reports that.
 
         A module that runs no command gets the signal itself. Raises UsageProblem for what is no
-        signal, BgasyncError if the job is not running.
+        signal, NotRunning if the job is not running.
         """
         if signal not in signals.valid_signals():
             raise UsageProblem(f"kill() takes the number of a signal, such as signal.SIGTERM, not {signal!r}")
@@ -232,15 +244,15 @@ class Job:
         self._signal(signal, commands or [module])
 
     def freeze(self) -> None:
-        """Stop its module and commands; the clock of its limit goes on. Raises BgasyncError if it is not running."""
+        """Stop its module and commands; the clock of its limit goes on. Raises NotRunning if it is not."""
         self._signal(signals.SIGSTOP, self._payload())
 
     def thaw(self) -> None:
-        """Let its frozen module and commands go on. Raises BgasyncError if the job is not running."""
+        """Let its frozen module and commands go on. Raises NotRunning if it is not running."""
         self._signal(signals.SIGCONT, self._payload())
 
     def lose(self) -> None:
-        """End it so that no result is ever written. Raises BgasyncError if it is not running."""
+        """End it so that no result is ever written. Raises NotRunning if it is not."""
         self._payload()
 
         def gone() -> bool:
@@ -251,7 +263,7 @@ class Job:
             return not rest
 
         if not Deadline(GRACE).wait_for(gone) or self.outcome is not Outcome.LOST:
-            raise BgasyncError(f"job {self!r} could not be lost: it had written its result before")
+            raise NotRunning(f"job {self!r} could not be lost: it had written its result before")
 
     # For the harness.
 
@@ -279,7 +291,7 @@ class Job:
     @property
     def settled(self) -> bool:
         """True when another look cannot tell more."""
-        return self._closed or self._final
+        return self._closed or self._still or self._final
 
     @property
     def token(self) -> str:
@@ -296,9 +308,7 @@ class Job:
         return self._seen
 
     def _ask(self, wait: float = 0) -> Census | None:
-        if self._closed:
-            return None
-        return take_stock([self], wait=wait)
+        return None if self._closed else take_stock([self], wait=wait).get(self.machine)
 
     def _field(self, name: str) -> str:
         data = self._look().data
@@ -315,7 +325,7 @@ class Job:
         # A job that was launched a moment ago may not have started its module yet.
         Deadline(GRACE).wait_for(there)
         if self._seen.outcome is not Outcome.RUNNING or not found:
-            raise BgasyncError(f"job {self!r} is not running, so nothing can be done to it")
+            raise NotRunning(f"job {self!r} is not running, so nothing can be done to it")
         return found
 
     def _signal(self, signal: int, processes: Iterable[Process]) -> None:
@@ -380,28 +390,78 @@ class Jobs(Sequence[Job]):
         raise NotThere(f"no background job {place(task, host, item)}; there are: {listing(self._jobs)}")
 
 
-def take_stock(jobs: Iterable[Job], *, wait: float = 0) -> Census | None:
-    """Look at the jobs that are not settled, with one question to each host; return the last answer.
+def take_stock(jobs: Iterable[Job], *, wait: float = 0) -> dict[str, Census]:
+    """Look at the jobs that are not settled, with one question to each machine; return the answers by machine.
 
-    With ``wait``, each host answers once none of them runs any more, or after so many real seconds.
+    With ``wait``, a machine answers once none of its jobs runs any more, or after so many real
+    seconds. The answers hold the folders of the job files, too.
     """
-    by_host: dict[int, list[Job]] = {}
+    machines: dict[str, list[Job]] = {}
     for job in jobs:
-        if job._host is None:
+        machines.setdefault(job.machine, []).append(job)
+    if len(machines) < 2:
+        answers = [_ask(group, wait) for group in machines.values()]
+    else:
+        with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
+            answers = list(pool.map(lambda group: _ask(group, wait), machines.values()))
+    return {machine: answer for machine, answer in zip(machines, answers, strict=True) if answer is not None}
+
+
+def find_survivors(jobs: Iterable[Job]) -> dict[str, list[Process]]:
+    """Return by the marks of jobs that have ended which of their processes are alive."""
+    asked = [job for job in jobs if not job._closed]
+    alive: dict[str, list[Process]] = {}
+
+    def certain() -> bool:
+        alive.clear()
+        seen, sure = take_stock(asked), True
+        for job in asked:
+            census = seen.get(job.machine)
+            if census is None or job._seen.outcome is Outcome.RUNNING:
+                continue
+            if left := payload(census.processes, job.token):
+                alive[job.token] = veiled(left, {job.token} if job.no_log else set())
+                # A wrapper of older releases writes the result first and kills then.
+                sure = sure and census.now - (job._seen.ended or 0) > job._clock.playbook(DYING)
+        return sure
+
+    Deadline(GRACE).wait_for(certain, every=0.1)
+    return alive
+
+
+def veiled(processes: Iterable[Process], hidden: Collection[str]) -> list[Process]:
+    """Return the processes without the arguments of those that belong to jobs with these marks."""
+    return [replace(p, args=(HIDDEN_ARGS,)) if p.job in hidden else p for p in processes]
+
+
+@contextmanager
+def standing_still(jobs: Iterable[Job]) -> Iterator[None]:
+    """Let what was seen last be all there is, so that many questions cost no round trips and agree with each other."""
+    held = [job for job in jobs if not job._still]
+    for job in held:
+        job._still = True
+    try:
+        yield
+    finally:
+        for job in held:
+            job._still = False
+
+
+def _ask(jobs: Sequence[Job], wait: float) -> Census | None:
+    """Ask the machine of these jobs, and let each job judge the answer."""
+    host = jobs[0]._host
+    if host is None:
+        for job in jobs:
             job.observe_unreachable(f"{job.machine!r} is no host of the scenario")
-        else:
-            by_host.setdefault(id(job._host), []).append(job)
-    census = None
-    for group in by_host.values():
-        host = group[0]._host
-        assert host is not None
-        files = [job.results_file for job in group if job.results_file and not job.settled]
-        try:
-            census = host.census(files=files, until_ended=[job.token for job in group], wait=wait)
-        except HostProblem as problem:
-            for job in group:
-                job.observe_unreachable(str(problem))
-            continue
-        for job in group:
-            job.observe(census)
+        return None
+    open_ = {job.token: job.results_file for job in jobs if not job.settled}
+    folders = {dirname(job.results_file) for job in jobs if job.results_file}
+    try:
+        census = host.census(files=filter(None, open_.values()), folders=folders, until_ended=open_, wait=wait)
+    except HostProblem as problem:
+        for job in jobs:
+            job.observe_unreachable(str(problem))
+        return None
+    for job in jobs:
+        job.observe(census)
     return census

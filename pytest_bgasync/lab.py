@@ -13,12 +13,16 @@ from typing import Any, TypedDict, Unpack
 from pytest_bgasync.ansible import ansible_playbook, environment, project_folder
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.errors import Ambiguous, UsageProblem
+from pytest_bgasync.findings import Finding
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import JobHost, Jobs, take_stock
 from pytest_bgasync.playbooks import check_playbook, find_playbook
-from pytest_bgasync.runs import Order, Process, Run, StoppedRun
+from pytest_bgasync.runs import Order, Player, Run, StoppedRun
 from pytest_bgasync.scenario import LOCAL_NAMES, Scenario
 from pytest_bgasync.tasks import listing
+
+#: What messages call a playbook of run_text().
+TEXT = "given as text"
 
 
 @dataclass(frozen=True)
@@ -62,13 +66,13 @@ class Lab:
     """The hosts of one test, up and answering, and what runs on them.
 
     ``hosts`` maps names to hosts; ``localhost`` is the container in which delegated and local
-    tasks land; ``time_scale`` is real seconds for one playbook second.
+    tasks land; ``time_scale`` is real seconds for one playbook second, ``clock`` translates by it.
     """
 
     def __init__(self, scenario: Scenario, places: Places, clock: Clock, deadline: float) -> None:
         self._scenario = scenario
         self._places = places
-        self._clock = clock
+        self.clock = clock
         self._deadline = deadline
         self._runs: list[Run] = []
         self._count = 0
@@ -92,12 +96,17 @@ class Lab:
     @property
     def time_scale(self) -> float:
         """Real seconds for one playbook second."""
-        return self._clock.scale
+        return self.clock.scale
 
     @property
     def jobs(self) -> Jobs:
         """The background jobs of all runs of this test."""
         return Jobs(job for run in self._runs for job in run.jobs)
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What is wrong with the background jobs of all runs, or likely to be; see Run.findings."""
+        return [finding for run in self._runs for finding in run.findings]
 
     def run(self, playbook: str | Path, **options: Unpack[RunOptions]) -> Run:
         """Run a playbook to its end. One that fails is a Run with ``rc != 0``, not an exception.
@@ -126,7 +135,7 @@ class Lab:
                     and entry.name != path.name
                 ):
                     (folder / entry.name).symlink_to(entry)
-        return self._play(path, "given as text", options)
+        return self._play(path, TEXT, options)
 
     def close(self) -> None:
         """See how the jobs that still ran stand, for the summary; their hosts are about to go."""
@@ -135,7 +144,7 @@ class Lab:
             job.close()
 
     def _play(self, path: Path, name: str, options: RunOptions) -> Run:
-        check_playbook(path)
+        check_playbook(path, TEXT if name == TEXT else None)
         words, limits, deadline = _checked(options, self._deadline)
         in_tree = self._scenario.folder not in path.parents
         cwd = project_folder(path.parent if in_tree else self._places.beside, self._places.root)
@@ -153,10 +162,10 @@ class Lab:
             limits=limits,
             earlier=[job.launch for job in self.jobs],
             deadline=deadline,
-            clock=self._clock,
+            clock=self.clock,
         )
         try:
-            run = Process(order, self._job_host).wait()
+            run = Player(order, self._job_host).wait()
         except StoppedRun as stopped:
             self._runs.append(stopped.run)
             raise
@@ -204,7 +213,11 @@ def _mapping(value: object) -> bool:
 
 
 def _texts(value: object) -> bool:
-    return isinstance(value, Mapping) and all(isinstance(part, str) for pair in value.items() for part in pair)
+    if not isinstance(value, Mapping):
+        return False
+    if not all(isinstance(part, str) and "\0" not in part for pair in value.items() for part in pair):
+        return False
+    return not any("=" in name or not name for name in value)
 
 
 def _words(value: object) -> bool:

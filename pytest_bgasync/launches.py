@@ -24,6 +24,18 @@ class Poll:
     timed_out: bool
 
 
+@dataclass(frozen=True)
+class Miss:
+    """One time the play asked for a job and was told that there is none: ``at`` is in playbook seconds."""
+
+    at: float
+    host: str
+    machine: str
+    user: str
+    results_file: str | None
+    """The path at which it was looked for."""
+
+
 @dataclass
 class Launch:
     """A background job as its run knows it. Times are playbook seconds, ``wall`` ones real seconds."""
@@ -45,10 +57,20 @@ class Launch:
     poll: int
     no_log: bool
     launched_at: float
+    refused: str | None = None
+    """Why its host, which answered, launched no job."""
+    until: bool = False
+    """Its task has ``until``, so that each try launches a job."""
+    throttle: int = 0
+    timeout: float = 0
+    """The task keyword ``timeout``, 0 without one."""
     label: str | None = None
     ended_task: bool = False
     """The task that launched it has returned."""
     polls: list[Poll] = field(default_factory=list)
+    misses: list[Miss] = field(default_factory=list)
+    erased_at: float | None = None
+    """When the play removed its job file with ``mode: cleanup``."""
     collected: bool = False
     reported: dict[str, Any] = field(default_factory=dict)
     """The final result as a task of the play returned it; empty when none did."""
@@ -78,10 +100,18 @@ def fold(
             if launch.jid is not None:
                 by_jid[launch.jid] = launch
         elif kind == "job_polled":
-            if (job := by_jid.get(event["jid"])) is not None and event["found"]:
-                at = clock.at(event["at"])
+            if (job := by_jid.get(event["jid"])) is None:
+                continue
+            at = clock.at(event["at"])
+            if not event["found"]:
+                machine = event["delegate"] or event["host"]
+                job.misses.append(Miss(at, event["host"], machine, event["user"], event["results_file"]))
+            else:
                 job.polls.append(Poll(at, event["finished"], event["failed"], event["timed_out"]))
                 job.collected = job.collected or event["finished"]
+        elif kind == "job_erased":
+            if (job := by_jid.get(event["jid"])) is not None:
+                job.erased_at = clock.at(event["at"])
         elif kind == "item_result" or (kind == "task_result" and not event["loop"]):
             _take_result(event, launches, by_jid)
     return launches
@@ -123,5 +153,9 @@ def _launch(event: Event, clock: Clock, full_name: str, *, overridden: bool) -> 
         limit_wall=event["limit_wall"],
         poll=event["poll"],
         no_log=event["no_log"],
+        refused=event["refused"],
+        until=event["until"],
+        throttle=event["throttle"],
+        timeout=event["timeout"],
         launched_at=clock.at(event["at"]),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import tempfile
 import time
@@ -16,11 +17,14 @@ import psutil
 from docker.errors import DockerException
 
 from pytest_bgasync.engine import TOLERANCE, Engine
+from pytest_bgasync.locks import cache_folder
 
 OWNER = "bgasync.owner"
 #: Seconds after which an unused thing of a run that cannot be asked about counts as left behind.
 ABANDONED = 3600
 _FOLDER = "bga-"
+#: How a build says which image a step has made.
+_STEP = re.compile(r"^ ---> ([0-9a-f]{12})$", re.MULTILINE)
 
 
 def owner_label() -> dict[str, str]:
@@ -64,6 +68,23 @@ def sweep(engine: Engine) -> list[str]:
             with suppress(DockerException):
                 client.images.remove(str(image.id))
                 removed.append(f"image {image.short_id}")
+    for log in (cache_folder() / "logs").glob("*.log"):
+        removed += _sweep_build(client, log)
+    return removed
+
+
+def _sweep_build(client: Any, log: Path) -> list[str]:
+    """Remove what a killed build of an author's folder has left, by its log: such an image carries no label of ours."""
+    label, _, steps = log.read_text(errors="replace").partition("\n")
+    if not _dead(label, None, unused=True):
+        return []
+    dangling = {image.id.partition(":")[2][:12]: image for image in client.images.list(filters={"dangling": True})}
+    removed = []
+    for number in _STEP.findall(steps):
+        if number in dangling:
+            with suppress(DockerException):  # the engine refuses while others stand on it
+                client.images.remove(dangling[number].id)
+                removed.append(f"image {number}")
     return removed
 
 

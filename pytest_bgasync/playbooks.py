@@ -7,14 +7,19 @@ from pathlib import Path
 
 import yaml
 
-from pytest_bgasync.errors import PlaybookProblem
+from pytest_bgasync.errors import PlaybookProblem, UsageProblem
 from pytest_bgasync.tasks import listing
 
 _PLAY = {"hosts", "import_playbook", "ansible.builtin.import_playbook", "ansible.legacy.import_playbook", "<<"}
 
 
 def find_playbook(name: str | Path, folders: Iterable[Path]) -> Path:
-    """Return the playbook, looked for in each folder in turn; raises PlaybookProblem where it is in none."""
+    """Return the playbook, looked for in each folder in turn.
+
+    Raises PlaybookProblem where it is in none, UsageProblem for what is no path.
+    """
+    if not isinstance(name, str | Path) or "\0" in str(name):
+        raise UsageProblem(f"run() takes the path of a playbook, not {name!r}")
     places = list(dict.fromkeys(folder / name for folder in folders))
     for place in places:
         if place.is_file():
@@ -25,12 +30,16 @@ def find_playbook(name: str | Path, folders: Iterable[Path]) -> Path:
     raise PlaybookProblem(f"playbook {str(name)!r} is not there; looked for: {listing(places)}")
 
 
-def check_playbook(path: Path) -> None:
-    """Raise PlaybookProblem unless the file is a list of plays. What the plays say is Ansible's to judge."""
+def check_playbook(path: Path, name: str | None = None) -> None:
+    """Raise PlaybookProblem unless the file is a list of plays. What the plays say is Ansible's to judge.
+
+    ``name`` is what messages call it, the path by default.
+    """
+    called = name or path
     try:
         content = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise PlaybookProblem(f"playbook {path} cannot be read: {error}") from None
+        raise PlaybookProblem(f"playbook {called} cannot be read: {error}") from None
     if content.startswith("$ANSIBLE_VAULT"):
         return
     try:
@@ -39,17 +48,19 @@ def check_playbook(path: Path) -> None:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-        raise PlaybookProblem(f"playbook {path}{where} is not YAML: {getattr(error, 'problem', error)}") from None
+        raise PlaybookProblem(f"playbook {called}{where} is not YAML: {getattr(error, 'problem', error)}") from None
     if document is None or (isinstance(document, yaml.ScalarNode) and not document.value):
-        raise PlaybookProblem(f"playbook {path} is empty: it needs at least one play")
+        raise PlaybookProblem(f"playbook {called} is empty: it needs at least one play")
     plays = document.value if isinstance(document, yaml.SequenceNode) else []
     if not plays:
-        raise PlaybookProblem(f"playbook {path} has no play: a playbook is a list of plays, each with hosts and tasks")
+        raise PlaybookProblem(
+            f"playbook {called} has no play: a playbook is a list of plays, each with hosts and tasks"
+        )
     for play in plays:
         entries = play.value if isinstance(play, yaml.MappingNode) else []
         keys = {key.value for key, _ in entries if isinstance(key, yaml.ScalarNode)}
         if not keys & _PLAY:
             raise PlaybookProblem(
-                f"playbook {path} line {play.start_mark.line + 1}: this entry is no play,"
+                f"playbook {called} line {play.start_mark.line + 1}: this entry is no play,"
                 " it has neither hosts nor import_playbook (a file of tasks is not a playbook)"
             )

@@ -13,7 +13,7 @@ import pytest
 from pytest_bgasync import fixtures
 from pytest_bgasync.config import parse_settings
 from pytest_bgasync.errors import BgasyncError, UsageProblem
-from pytest_bgasync.fixtures import JOB_LINES, PROGRESS, SETTINGS, bgasync, bgasync_engine, one_sentence
+from pytest_bgasync.fixtures import ACCOUNT, JOB_LINES, PROGRESS, SETTINGS, bgasync, bgasync_engine, one_sentence
 from pytest_bgasync.images import Progress
 from pytest_bgasync.summary import JobLine, counted, table
 
@@ -21,9 +21,13 @@ __all__ = ["bgasync", "bgasync_engine"]
 _bgasync_key = fixtures._bgasync_key
 
 _HERE = Path(__file__).parent
-_MARKER = (
-    "bgasync(hosts=1, *, image=None, time_scale=None): the hosts of a test: a count, a list of names or a mapping"
-    " from groups to names; their image (a name, or a folder with a Dockerfile); real seconds for one playbook second"
+_MARKERS = (
+    "bgasync(hosts=1, *, image=None, time_scale=None, strict=None, allow=()): the hosts of a test: a count, a list of"
+    " names or a mapping from groups to names; their image (a name, or a folder with a Dockerfile); real seconds for"
+    " one playbook second; whether findings fail the test, and kinds of them that do not",
+    "fire_and_forget(task=None, *, outcome='succeeded', rc=None, within=None, count=None, host=None): the background"
+    " jobs of a task, or all that nobody collects, are left behind on purpose; they are watched until they end, and"
+    " must end so",
 )
 
 
@@ -33,6 +37,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--bgasync-time-scale", metavar="F", help="real seconds for one playbook second, above 0 and at most 1"
     )
+    group.addoption(
+        "--bgasync-no-strict", action="store_true", help="let no test fail for what its runs do with background jobs"
+    )
+    parser.addini("bgasync_strict", "whether what runs do with background jobs fails a test", default="true")
     parser.addini("bgasync_image", "image of the hosts: a name, or a folder with a Dockerfile", default="")
     parser.addini("bgasync_time_scale", "real seconds for one playbook second", default="1")
     parser.addini("bgasync_playbooks", "folder where playbooks are looked for first", default="playbooks")
@@ -43,7 +51,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", _MARKER)
+    for marker in _MARKERS:
+        config.addinivalue_line("markers", marker)
     try:
         config.stash[SETTINGS] = parse_settings(
             root=config.rootpath,
@@ -54,6 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
             boot=config.getini("bgasync_boot"),
             memory=config.getini("bgasync_memory"),
             pids=config.getini("bgasync_pids"),
+            strict="false" if config.getoption("--bgasync-no-strict") else config.getini("bgasync_strict"),
         )
     except UsageProblem as problem:
         raise pytest.UsageError(str(problem)) from None
@@ -72,12 +82,14 @@ def _progress(config: pytest.Config, line: str) -> None:
         reporter.write_line(f"bgasync: {line}")
 
 
+@pytest.hookimpl(trylast=True)  # what is not selected is no concern of this session
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
         return  # a worker of xdist cannot end the session; there the test's set-up says it
     for item in items:
         try:
             fixtures.marked(item)
+            fixtures.declared(item)
         except UsageProblem as problem:
             raise pytest.UsageError(f"{item.nodeid}: {problem}") from None
 
@@ -86,6 +98,24 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 def pytest_runtest_setup(item: pytest.Item) -> None:
     with one_sentence():
         fixtures.marked(item)
+        fixtures.declared(item)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
+    """Account for the background jobs once the body of the test has ended."""
+    try:
+        yield
+    except (pytest.skip.Exception, pytest.xfail.Exception):
+        raise
+    except (Exception, pytest.fail.Exception):
+        fixtures.account(item, patient=False)
+        raise
+    with one_sentence():
+        found = fixtures.account(item, patient=True)
+    if found and found.faults:
+        found.told = True
+        raise pytest.fail.Exception("\n\n".join(found.faults), pytrace=False)
 
 
 def _drop_our_frames(error: BaseException | None) -> None:
@@ -109,14 +139,18 @@ def pytest_runtest_makereport(
         if isinstance(call.excinfo.value, BgasyncError):  # what pytest holds has the frames still
             call.excinfo = pytest.ExceptionInfo.from_exception(call.excinfo.value)
     report = yield
+    found = item.stash.get(ACCOUNT, None)
+    if call.when == "call" and call.excinfo is not None and found and not found.told and found.faults:
+        report.sections.append(("background jobs", "\n\n".join(found.faults)))
     if call.when == "teardown":
         report.bgasync_jobs = item.stash.get(JOB_LINES, [])  # type: ignore[attr-defined]
+        report.bgasync_remarks = [] if found is None else list(found.remarks)  # type: ignore[attr-defined]
     return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    tests: list[tuple[str, list[JobLine]]] = [
-        (report.nodeid, lines)
+    tests: list[tuple[str, list[JobLine], list[str]]] = [
+        (report.nodeid, lines, report.bgasync_remarks)
         for reports in terminalreporter.stats.values()
         for report in reports
         if (lines := getattr(report, "bgasync_jobs", None))
@@ -125,8 +159,10 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         return
     terminalreporter.section("background jobs", sep="=")
     if config.get_verbosity() > 0:
-        for nodeid, lines in tests:
+        for nodeid, lines, remarks in tests:
             terminalreporter.write_line(nodeid)
-            for line in table(lines):
+            for line in [*table(lines), *("\n".join(remarks).splitlines())]:
                 terminalreporter.write_line(f"  {line}")
-    terminalreporter.write_line(counted(line for _, lines in tests for line in lines))
+    terminalreporter.write_line(
+        counted([line for _, lines, _ in tests for line in lines], sum(len(remarks) for *_, remarks in tests))
+    )

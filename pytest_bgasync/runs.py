@@ -12,16 +12,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync import launches, tasks
+from pytest_bgasync import launches, rules, statuses, tasks
 from pytest_bgasync.clock import LIMIT_FLOOR, Clock, Deadline
 from pytest_bgasync.errors import AnsibleProblem, BgasyncError, NotThere, PlaybookProblem, UsageProblem
 from pytest_bgasync.events import Event, read_events
-from pytest_bgasync.jobs import GRACE, Job, JobHost, Jobs, take_stock
+from pytest_bgasync.findings import Facts, Finding, batches
+from pytest_bgasync.jobs import GRACE, Job, JobHost, Jobs, find_survivors, standing_still, take_stock, veiled
 from pytest_bgasync.launches import Launch
+from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.scenario import end_processes
 from pytest_bgasync.tasks import Recap, TaskResult, listing
-from pytest_bgasync.verdict import gave_up
+from pytest_bgasync.verdict import Process, daemons, gave_up, payload
 
+#: The exit status of ansible-playbook when SIGINT has ended it.
+INTERRUPTED = 99
 #: Arguments with which ansible-playbook only says something.
 PLAYS_NOTHING = {"--syntax-check", "--list-tasks", "--list-tags", "--list-hosts", "--version", "--help", "-h"}
 
@@ -60,7 +64,13 @@ class Run:
     """
 
     def __init__(
-        self, order: Order, rc: int, wall: float, hosts: Callable[[str], JobHost | None], patience: Deadline
+        self,
+        order: Order,
+        rc: int,
+        began: float,
+        wall: float,
+        hosts: Callable[[str], JobHost | None],
+        patience: Deadline,
     ) -> None:
         self.rc = rc
         self.wall = wall
@@ -69,18 +79,21 @@ class Run:
         self.stderr = _text(order.folder / "stderr")
         self.events: list[Event] = read_events(order.folder / "events.jsonl")
         self.elapsed = order.clock.playbook(wall)
+        self._clock = order.clock
+        self._began, self._ended = order.clock.at(began), order.clock.at(began + wall)
         self._tasks = tasks.fold(self.events, order.clock)
         self._hosts = (*order.hosts, *order.connections)
+        self._host = hosts
         found = launches.fold(self.events, order.clock, order.limits, order.earlier)
         self.jobs = Jobs(Job(launch, hosts(launch.machine), order.clock) for launch in found)
-        take_stock(self.jobs)
+        self._seen = take_stock(self.jobs)
         # The play gave up waiting; the job's own limit ends it a moment later. See it to its end.
         late = [job for job in self.jobs if gave_up(job.launch)]
 
         def seen_to_their_end() -> bool:
             open_ = [job for job in late if not job.settled]
             if open_:
-                take_stock(open_, wait=min(patience.left, max(job.limit_wall for job in open_) + GRACE))
+                self._seen |= take_stock(open_, wait=min(patience.left, max(job.limit_wall for job in open_) + GRACE))
             return all(job.settled for job in late)
 
         patience.wait_for(seen_to_their_end)
@@ -102,6 +115,46 @@ class Run:
     def recap(self) -> Mapping[str, Recap]:
         """The closing counts, by host."""
         return self._tasks.recap
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What is wrong with its background jobs, or likely to be, as it stands now.
+
+        Those of a strict kind fail a test unless it allows them; which of its jobs a test
+        declares as left behind does not count here.
+        """
+        self._look_again()
+        survivors = find_survivors([job for job in self.jobs if self._has_processes(job)])
+        with standing_still(self.jobs):
+            return rules.look(
+                Facts(
+                    jobs=self.jobs,
+                    tasks=self._tasks,
+                    statuses=statuses.fold(self.events),
+                    batches=batches(self.events, self._clock),
+                    seen=self._seen,
+                    survivors=survivors,
+                    clock=self._clock,
+                )
+            )
+
+    def daemons(self, host: str) -> list[Process]:
+        """Return the processes that were born in this run, are alive now and are no async job.
+
+        Those are what nohup and ``&`` left, and services that the play started. What the
+        system itself has started since is not among them. Raises NotThere for an unknown host,
+        and HostProblem if it does not answer.
+        """
+        self._check(host)
+        machine = self._host(host)
+        if machine is None:
+            raise NotThere(f"{host!r} is no host of the scenario")
+        take_stock(self.jobs)
+        with standing_still(self.jobs):
+            owned = {job.token for job in self.jobs if job.outcome not in (Outcome.SUCCEEDED, Outcome.FAILED)}
+        secret = {job.token for job in self.jobs if job.no_log}
+        processes = veiled(machine.census(pipes=True).processes, secret)
+        return daemons(processes, owned, self._began, self._ended)
 
     def job(self, task: str, *, host: str | None = None, item: Any = None) -> Job:
         """Return the one background job of a task; raises NotThere or Ambiguous, which list what there is."""
@@ -133,6 +186,15 @@ class Run:
         self._check(host)
         return self._tasks.path(host)
 
+    def _look_again(self) -> None:
+        """Ask the machines of jobs that run, or that have left something, anew; the others have said all."""
+        self._seen |= take_stock([job for job in self.jobs if not job.settled or self._has_processes(job)])
+
+    def _has_processes(self, job: Job) -> bool:
+        """Say whether a job that has ended left living processes when its machine was asked last."""
+        census = self._seen.get(job.machine)
+        return job.settled and census is not None and bool(payload(census.processes, job.token))
+
     def _check(self, host: str | None) -> None:
         known = dict.fromkeys([*self._hosts, *(reach.host for reach in self._tasks.reached)])
         if host is not None and host not in known:
@@ -155,15 +217,16 @@ class PlaybookDeadline(StoppedRun):
 
 
 class PlaybookKilled(StoppedRun):
-    """ansible-playbook was ended by a signal that the harness did not send."""
+    """ansible-playbook or one of its workers was ended by a signal that the harness did not send."""
 
 
 @dataclass
-class Process:
+class Player:
     """A running ansible-playbook."""
 
     order: Order
     hosts: Callable[[str], JobHost | None]
+    began: float = field(default_factory=time.time)
     started: float = field(default_factory=time.monotonic)
 
     def __post_init__(self) -> None:
@@ -207,10 +270,13 @@ class Process:
             self.end()
             raise
         run = self._run(rc)
-        if rc < 0:
+        if rc < 0 or _was_cut_short(run):
             end_processes(order.folder)
+            what, how = "ansible-playbook", f"by {signal.Signals(-rc).name} " if rc < 0 else ""
+            if rc != INTERRUPTED and rc > 0:
+                what = "a worker of ansible-playbook"
             raise PlaybookKilled(
-                f"ansible-playbook was ended by {signal.Signals(-rc).name} from outside{_last(run)}:"
+                f"{what} was ended {how}from outside{_last(run)}:"
                 " find out who did (the kernel, when memory runs out), and run it again",
                 run,
             )
@@ -226,7 +292,20 @@ class Process:
         return rc
 
     def _run(self, rc: int) -> Run:
-        return Run(self.order, rc, time.monotonic() - self.started, self.hosts, self._patience)
+        return Run(self.order, rc, self.began, time.monotonic() - self.started, self.hosts, self._patience)
+
+
+def _was_cut_short(run: Run) -> bool:
+    """Say whether a run ended in the middle of a task, without its closing counts."""
+    at_work: set[tuple[str, str]] = set()
+    for event in run.events:
+        if event["event"] == "run_ended":
+            return False
+        if event["event"] == "host_started":
+            at_work.add((event["task_id"], event["host"]))
+        elif event["event"] == "task_result":
+            at_work.discard((event["task_id"], event["host"]))
+    return bool(at_work)
 
 
 def _raise_unless_it_played(run: Run, order: Order) -> None:
@@ -236,15 +315,11 @@ def _raise_unless_it_played(run: Run, order: Order) -> None:
             "ansible-playbook did not load the callback of the harness, so nothing is known of its jobs:"
             f" {run.stderr.strip()[-500:] or 'it gave no reason'}"
         )
-    if "host_started" in kinds or "task_result" in kinds:
+    plays = batches(run.events, order.clock)
+    if "host_started" in kinds or "task_result" in kinds or any(play.matched for play in plays):
         return
-    if (
-        "no_hosts_matched" in kinds
-        or "does not match any hosts" in run.stderr
-        or "leaves us with no hosts" in (run.stderr + run.stdout)
-    ):
-        plays = [e for e in run.events if e["event"] == "play_started"]
-        wanted = "hosts: " + ", ".join(str(pattern) for play in plays for pattern in play["hosts"])
+    if plays or "does not match any hosts" in run.stderr or "leaves us with no hosts" in (run.stderr + run.stdout):
+        wanted = "hosts: " + ", ".join(play.pattern for play in plays)
         if order.limit is not None:
             wanted = f"limit {order.limit!r}"
         raise PlaybookProblem(

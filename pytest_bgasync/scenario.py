@@ -25,6 +25,7 @@ from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import Jobs
 from pytest_bgasync.owner import make_folder, owner_label
 from pytest_bgasync.spec import Spec
+from pytest_bgasync.tasks import ByName
 
 LOCALHOST = "localhost"
 #: What Ansible takes for the implicit localhost.
@@ -55,7 +56,7 @@ class Scenario:
         self._starters = ThreadPoolExecutor(max_workers=SIDE_BY_SIDE)
         self._containers: dict[str, Container] = {}
         self.folder = make_folder()
-        self.hosts: dict[str, Host] = {}
+        self.hosts: dict[str, Host] = ByName("host")
         self.localhost: Host | None = None
         self._names = spec.hosts
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from pytest_bgasync.clock import checked_scale
 from pytest_bgasync.errors import UsageProblem
 
-ARGUMENTS = ("hosts", "image", "time_scale")
+ARGUMENTS = ("hosts", "image", "time_scale", "strict", "allow")
+#: The kinds of findings that fail a test unless it allows them.
+STRICT = ("uncollected", "running", "survivors", "swallowed")
+#: More hosts than one machine can run have been asked for by mistake.
+MOST = 250
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.IGNORECASE | re.ASCII)
 _GROUP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -24,6 +28,9 @@ class Spec:
     groups: Mapping[str, tuple[str, ...]] | None = None
     image: str | None = None
     time_scale: float | None = None
+    strict: bool | None = None
+    allow: frozenset[str] = frozenset()
+    """Kinds of findings that do not fail the test."""
 
 
 def parse_marker(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Spec:
@@ -41,13 +48,28 @@ def parse_marker(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Spec:
         raise UsageProblem(f"the bgasync marker's image is the name of an image or a folder, not {image!r}")
     if scale is not None:
         scale = checked_scale(scale, where="the bgasync marker's time_scale")
-    return Spec(hosts, groups, image, scale)
+    strict = kwargs.get("strict")
+    if strict is not None and not isinstance(strict, bool):
+        raise UsageProblem(f"the bgasync marker's strict is True or False, not {strict!r}")
+    return Spec(hosts, groups, image, scale, strict, _allowed(kwargs.get("allow", ())))
+
+
+def _allowed(kinds: Any) -> frozenset[str]:
+    if isinstance(kinds, str) or not isinstance(kinds, Collection):
+        raise UsageProblem(f"the bgasync marker's allow is a list of kinds, such as ('survivors',), not {kinds!r}")
+    allowed = list(kinds)
+    for kind in allowed:
+        if kind not in STRICT:
+            raise UsageProblem(f"the bgasync marker's allow: there is no kind {kind!r}; those are: {', '.join(STRICT)}")
+    return frozenset(allowed)
 
 
 def _hosts(wanted: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]] | None]:
     if isinstance(wanted, int) and not isinstance(wanted, bool):
         if wanted < 1:
             raise UsageProblem(f"the bgasync marker asks for {wanted} hosts: a scenario has at least one")
+        if wanted > MOST:
+            raise UsageProblem(f"the bgasync marker asks for {wanted} hosts: a scenario has at most {MOST}")
         return tuple(f"host{n}" for n in range(1, wanted + 1)), None
     if isinstance(wanted, Mapping):
         groups = {_group(group): _names(names, f"group {group!r}") for group, names in wanted.items()}
@@ -59,7 +81,7 @@ def _hosts(wanted: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]] | N
         if not hosts:
             raise UsageProblem("the bgasync marker asks for no hosts: a scenario has at least one")
         return hosts, groups
-    if isinstance(wanted, Iterable) and not isinstance(wanted, str | bytes):
+    if isinstance(wanted, Collection) and not isinstance(wanted, str | bytes):
         return _names(wanted, "hosts"), None
     raise UsageProblem(
         "the bgasync marker's hosts is a count, a list of names, or a mapping from groups to lists of names,"
@@ -68,7 +90,7 @@ def _hosts(wanted: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]] | N
 
 
 def _names(wanted: Any, where: str) -> tuple[str, ...]:
-    if isinstance(wanted, str) or not isinstance(wanted, Iterable):
+    if isinstance(wanted, str) or not isinstance(wanted, Collection):
         raise UsageProblem(f"the bgasync marker's {where} is a list of host names, not {wanted!r}")
     names = list(wanted)
     if not names:

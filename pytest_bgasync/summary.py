@@ -25,9 +25,10 @@ class JobLine(TypedDict):
     limit: float
     limit_wall: int
     collected: bool
+    declared: bool
 
 
-def job_line(job: Job, scale: float) -> JobLine:
+def job_line(job: Job, scale: float, *, declared: bool = False) -> JobLine:
     """Return what is kept of a job."""
     item = job.label if job.label is not None else job.item
     return {
@@ -36,20 +37,22 @@ def job_line(job: Job, scale: float) -> JobLine:
         "item": None if item is None else str(item),
         "jid": job.jid,
         "outcome": str(job.outcome),
-        "rc": job.rc,
+        "rc": None if job.no_log else job.rc,
         "wall": job.elapsed * scale,
         "limit": job.limit,
         "limit_wall": job.limit_wall,
         "collected": job.collected,
+        "declared": declared,
     }
 
 
-def counted(lines: Iterable[JobLine]) -> str:
-    """Return how many jobs ended in which way."""
+def counted(lines: Iterable[JobLine], remarks: int = 0) -> str:
+    """Return how many jobs ended in which way, and how many remarks there are."""
     counts = Counter(line["outcome"] for line in lines)
     kinds = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
     total = counts.total()
-    return f"{total} background job{'s' if total != 1 else ''}: {kinds}"
+    told = f"; {remarks} remark{'s' if remarks != 1 else ''} (shown with -v)" if remarks else ""
+    return f"{total} background job{'s' if total != 1 else ''}: {kinds}{told}"
 
 
 def table(lines: list[JobLine]) -> list[str]:
@@ -70,6 +73,6 @@ def _row(line: JobLine) -> list[str]:
         task,
         rc,
         f"{line['wall']:.1f} of {line['limit_wall']} s{declared}",
-        "collected" if line["collected"] else "not collected",
+        "collected" if line["collected"] else "declared" if line["declared"] else "not collected",
         line["jid"] or "no JID",
     ]

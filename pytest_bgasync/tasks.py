@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
-from typing import Any
+from typing import Any, TypeVar
 
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.errors import Ambiguous, NotThere
@@ -69,6 +69,20 @@ class Recap:
     ignored: int
 
 
+Value = TypeVar("Value")
+
+
+class ByName(dict[str, Value]):
+    """A mapping that raises NotThere, listing what there is, for a name that it does not have."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__()
+        self._what = what
+
+    def __missing__(self, name: str) -> Value:
+        raise NotThere(f"there is no {self._what} {name!r}; there are: {listing(self)}")
+
+
 @dataclass
 class Reach:
     """A host has come to a task. A handler is reached again at each flush, with the same id."""
@@ -93,7 +107,7 @@ class Tasks:
     by_id: dict[str, Task] = field(default_factory=dict)
     results: list[TaskResult] = field(default_factory=list)
     reached: list[Reach] = field(default_factory=list)
-    recap: dict[str, Recap] = field(default_factory=dict)
+    recap: dict[str, Recap] = field(default_factory=lambda: ByName("host"))
     known: set[str] = field(default_factory=set)
     complete: bool = False
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,6 +34,20 @@ class Process:
     age: float
     """Real seconds since it started, when it was looked at."""
     job: str | None
+    task: str | None = None
+    """Ansible's id of the task that started it, None where that is not known."""
+    shell: int | None = None
+    """The pid of the shell in which its task began."""
+    ignores_sighup: bool = False
+    holds_terminal: bool = False
+    """It has a controlling terminal."""
+    writes_to_closed_pipe: bool = False
+    """Its standard output or error is a pipe that nobody reads any more: it dies at its next write."""
+
+    @property
+    def dies_with_session(self) -> bool:
+        """True when the end of a login session with a terminal ends it: it is in that session and minds SIGHUP."""
+        return not self.ignores_sighup and (self.holds_terminal or (self.shell is not None and self.sid <= self.shell))
 
     @property
     def command(self) -> str:
@@ -79,9 +93,11 @@ def judge(launch: Launch, file: JobFile | None, processes: Sequence[Process], no
     starting = STARTING if file is None else FORKING
     if writer(processes, launch, starting) is not None:
         return Verdict(Outcome.RUNNING, {})
+    if launch.refused is not None:
+        return Verdict(Outcome.FAILED, {"failed": True, "msg": launch.refused}, launch.launched_at)
     if launch.jid is None:
         return Verdict(Outcome.UNREACHABLE, {}, launch.launched_at)
-    return Verdict(Outcome.LOST, {}, now)
+    return Verdict(Outcome.LOST, {"msg": f"{_state(file)}, and no process is left that could write a result"}, now)
 
 
 def writer(processes: Sequence[Process], launch: Launch, starting: float) -> Process | None:
@@ -105,6 +121,38 @@ def payload(processes: Sequence[Process], token: str) -> list[Process]:
     return sorted(own, key=lambda p: (p.started_at, p.pid))
 
 
+def daemons(processes: Sequence[Process], at_work: Collection[str], began: float, ended: float) -> list[Process]:
+    """Return the processes that a run has left running: born between ``began`` and ``ended``, and no async job.
+
+    ``at_work`` are the marks of jobs that own what they started: those that run, and those
+    whose processes are survivors. What a process from before the run has started, a
+    worker of a database for example, is its own affair, unless a task of the run is in its marks.
+    """
+    by_pid = {process.pid: process for process in processes}
+
+    def of_the_run(process: Process) -> bool:
+        if process.task is not None:
+            return True
+        while process.ppid not in (0, 1):
+            parent = by_pid.get(process.ppid)
+            if parent is None:
+                break
+            process = parent
+            if process.started_at < began:
+                return False
+        return process.ppid != 0  # what comes from outside of the container was executed there by a test
+
+    return [
+        process
+        for process in processes
+        if process.alive
+        and not process.is_wrapper
+        and began <= process.started_at <= ended
+        and process.job not in at_work
+        and of_the_run(process)
+    ]
+
+
 def gave_up(launch: Launch) -> bool:
     """Say whether a poll > 0 task ended because the controller stopped asking for its job."""
     return launch.poll > 0 and launch.ended_task and not any(poll.finished for poll in launch.polls)
@@ -121,6 +169,19 @@ def _written(file: JobFile | None) -> Verdict | None:
     if not isinstance(data, dict) or set(data) == {"started", "finished", "ansible_job_id"}:
         return None
     return Verdict(_outcome(data), data, file.written)
+
+
+def _state(file: JobFile | None) -> str:
+    """Say how a job file without a result was found."""
+    if file is None:
+        return "its job file is gone"
+    if not file.text.strip():
+        return "its job file is empty"
+    try:
+        started = "started" in json.loads(file.text)
+    except (ValueError, TypeError):
+        started = False
+    return "its job file says no more than that it has started" if started else "its job file holds no result"
 
 
 def _told(launch: Launch) -> Verdict | None:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the project needs: a virtual environment, and as root on Debian or
-# Ubuntu what of ssh, a container engine and mmdebstrap is missing. Asks nothing.
+# Ubuntu what of ssh and mmdebstrap is missing; images.py sees to the engine. Asks nothing.
 set -eu
 venv=$1
 
@@ -20,15 +20,8 @@ apt() {
     apt-get install -qy --no-install-recommends "$@" </dev/null >/dev/null || fail "apt-get could not install $*"
 }
 
-engine() {
-    [ -n "${DOCKER_HOST:-}" ] || command -v dockerd >/dev/null || [ -x /usr/sbin/dockerd ] ||
-        [ -S /var/run/docker.sock ] || command -v podman >/dev/null ||
-        { command -v docker >/dev/null && docker info >/dev/null 2>&1; }
-}
-
 missing=
 command -v ssh-keygen >/dev/null || missing="$missing openssh-client"
-engine || missing="$missing docker.io"
 command -v mmdebstrap >/dev/null || [ "$(id -u)" -ne 0 ] || missing="$missing mmdebstrap"
 
 python=

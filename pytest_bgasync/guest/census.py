@@ -1,18 +1,23 @@
 """Runs on a host: what its job files and its process table say, as one JSON object.
 
-Standard library only; any Python from 3.6 on. The first argument is a JSON object:
-``files`` (job files to read), ``tokens`` (marks of jobs) and ``wait`` (real seconds; with
-it, the answer comes as soon as none of the named jobs is at work any more).
+Standard library only; any Python from 3.6 on. The arguments are the pieces of a JSON object:
+``files`` (job files to read), ``folders`` (of job files, to list), ``pipes`` (whether to look
+for closed pipes), ``jobs`` (from marks of jobs to their files) and ``wait`` (real seconds; with
+it, the answer comes as soon as none of these jobs is at work any more).
 """
 
 import json
 import os
 import pwd
+import select
 import sys
 import time
+from contextlib import contextmanager
 
 TICKS = os.sysconf("SC_CLK_TCK")
-MARK = b"BGASYNC_JOB="
+SIGHUP = 1
+#: Real seconds after its start in which a wrapper may not have come to lead its process group.
+STARTING = 3.0
 
 
 def user_name(uid):
@@ -27,25 +32,47 @@ def read(path):
         return stream.read()
 
 
-def mark(folder, uid, gid):
-    """Return the mark of the job a process belongs to.
-
-    Without further capabilities only its own user may read the environment of a process, so
-    this becomes that user for a moment.
-    """
+@contextmanager
+def acting_as(uid, gid):
+    """Become another user for a moment: without further capabilities only its own user may look into a process."""
     try:
         os.setegid(gid)
         os.seteuid(uid)
-        found = [v for v in read(folder + "/environ").split(b"\0") if v.startswith(MARK)]
-    except OSError:
-        found = []
+        yield
     finally:
         os.seteuid(0)
         os.setegid(0)
-    return found[0][len(MARK) :].decode("ascii", "replace") if found else None
 
 
-def process(pid, boot):
+def marks(folder):
+    """Return what the harness put into the environment of a process."""
+    try:
+        lines = read(folder + "/environ").decode("utf-8", "replace").split("\0")
+    except OSError:
+        return {}
+    return dict(line.split("=", 1) for line in lines if line.startswith("BGASYNC_") and "=" in line)
+
+
+def unread(folder):
+    """Say whether standard output or error is a pipe that nobody can read from any more."""
+    for number in "12":
+        path = folder + "/fd/" + number
+        try:
+            if not os.readlink(path).startswith("pipe:"):
+                continue
+            end = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            continue
+        poller = select.poll()
+        poller.register(end, 0)  # a pipe without readers is always in error
+        broken = poller.poll(0)
+        os.close(end)
+        if broken:
+            return True
+    return False
+
+
+def process(pid, boot, pipes):
     folder = "/proc/" + pid
     try:
         status = os.stat(folder)
@@ -54,6 +81,10 @@ def process(pid, boot):
         args = read(folder + "/cmdline").decode("utf-8", "replace").split("\0")[:-1]
         if not args:
             args = ["[" + read(folder + "/comm").decode("utf-8", "replace").strip() + "]"]
+        ignored = read(folder + "/status").decode("utf-8", "replace").partition("SigIgn:")[2].split()[0]
+        with acting_as(status.st_uid, status.st_gid):
+            marked = marks(folder)
+            closed = pipes and unread(folder)
     except (OSError, IndexError):
         return None  # it has gone in the meantime
     return {
@@ -65,16 +96,20 @@ def process(pid, boot):
         "user": user_name(status.st_uid),
         "args": args,
         "started": boot + int(fields[19]) / TICKS,
-        "token": mark(folder, status.st_uid, status.st_gid),
+        "token": marked.get("BGASYNC_JOB"),
+        "task": marked.get("BGASYNC_TASK"),
+        "shell": int(marked["BGASYNC_SHELL"]) if marked.get("BGASYNC_SHELL", "").isdigit() else None,
+        "hup": bool(int(ignored, 16) & 1 << SIGHUP - 1),
+        "terminal": fields[4] != "0",
+        "closed": closed,
     }
 
 
-def processes():
+def processes(pipes=False):
     with open("/proc/uptime") as stream:
         boot = time.time() - float(stream.read().split()[0])
-    found = [process(pid, boot) for pid in os.listdir("/proc") if pid.isdigit()]
-    own = {os.getpid()}
-    return [p for p in found if p is not None and p["pid"] not in own]
+    found = [process(pid, boot, pipes) for pid in os.listdir("/proc") if pid.isdigit()]
+    return [p for p in found if p is not None and p["pid"] != os.getpid()]
 
 
 def job_file(path):
@@ -86,28 +121,76 @@ def job_file(path):
     return {"text": text, "written": status.st_mtime, "user": user_name(status.st_uid)}
 
 
+def listing(folder):
+    try:
+        return sorted(os.listdir(folder))
+    except OSError:
+        return []
+
+
 def census(request):
     # The processes first: a job that has gone from them has written all it ever will.
-    table = processes()
+    table = processes(request["pipes"])
     files = {path: job_file(path) for path in request["files"]}
-    return {"now": time.time(), "processes": table, "files": files}
+    folders = {path: listing(path) for path in request["folders"]}
+    return {"now": time.time(), "processes": table, "files": files, "folders": folders}
 
 
-def at_work(table, tokens):
-    return any(
-        p["token"] in tokens
-        and p["state"] not in "ZX"
-        and p["pid"] == p["pgid"]
-        and any("async_wrapper" in a for a in p["args"])
-        for p in table
+def at_work(jobs):
+    """Return the pids of the wrappers that will write the results of jobs, and whether one may yet come."""
+    wrappers = [
+        p
+        for p in processes()
+        if p["token"] in jobs and p["state"] not in "ZX" and any("async_wrapper" in a for a in p["args"])
+    ]
+    writers = {p["token"]: p["pid"] for p in wrappers if p["pid"] == p["pgid"]}
+    starting = any(
+        p["token"] not in writers and time.time() - p["started"] < STARTING and not has_result(jobs[p["token"]])
+        for p in wrappers
     )
+    return list(writers.values()), starting
+
+
+def has_result(path):
+    """Say whether a job file holds more than that the job has started."""
+    found = job_file(path) if path else None
+    try:
+        return found is not None and set(json.loads(found["text"])) != {"started", "finished", "ansible_job_id"}
+    except (ValueError, TypeError):
+        return False
+
+
+def wait(jobs, end):
+    """Wait until none of the jobs is at work any more, or until ``end`` on the monotonic clock."""
+    while time.monotonic() < end:
+        writers, starting = at_work(jobs)
+        if starting:
+            time.sleep(0.05)
+        elif not writers:
+            return
+        for pid in writers:
+            wait_for_process(pid, min(end, time.monotonic() + 0.05) if starting else end)
+
+
+def wait_for_process(pid, end):
+    try:
+        handle = os.pidfd_open(pid)
+    except AttributeError:  # before Python 3.9
+        while os.path.exists("/proc/%d" % pid) and time.monotonic() < end:
+            time.sleep(0.1)
+        return
+    except OSError:
+        return  # it has gone
+    poller = select.poll()
+    poller.register(handle, select.POLLIN)
+    poller.poll(max(0, end - time.monotonic()) * 1000)
+    os.close(handle)
 
 
 def main():
-    request = json.loads(sys.argv[1])
-    end = time.monotonic() + request.get("wait", 0)
-    while time.monotonic() < end and at_work(processes(), set(request["tokens"])):
-        time.sleep(0.05)
+    request = json.loads("".join(sys.argv[1:]))
+    if request["wait"]:
+        wait(request["jobs"], time.monotonic() + request["wait"])
     json.dump(census(request), sys.stdout)
 
 

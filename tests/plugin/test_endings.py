@@ -92,9 +92,17 @@ def test_a_deadline_of_the_ini_file_fails_the_test_with_one_sentence(inner: Inne
     inner.assert_nothing_left()
 
 
-@pytest.mark.parametrize("sent", [signal.SIGKILL, signal.SIGTERM], ids=lambda sent: sent.name)
+@pytest.mark.parametrize(
+    ("victim", "sent", "sentence"),
+    [
+        ("playbook", signal.SIGKILL, "ansible-playbook was ended by SIGKILL from outside"),
+        ("playbook", signal.SIGTERM, "ansible-playbook was ended by SIGTERM from outside"),
+        ("playbook", signal.SIGINT, "ansible-playbook was ended from outside"),
+        ("worker", signal.SIGKILL, "a worker of ansible-playbook was ended from outside"),
+    ],
+)
 def test_ansible_playbook_killed_from_outside_fails_the_test_with_one_sentence(
-    inner: Inner, sent: signal.Signals
+    inner: Inner, victim: str, sent: signal.Signals, sentence: str
 ) -> None:
     inner.test(
         """
@@ -111,13 +119,11 @@ def test_ansible_playbook_killed_from_outside_fails_the_test_with_one_sentence(
     )
     run = started(inner)
     playbook = next(p for p in inner.processes() if p.ppid() == run.pid and "ansible-playbook" in " ".join(p.cmdline()))
-    playbook.send_signal(sent)
+    worker = next(p for p in playbook.children() if "ansible-playbook" in " ".join(p.cmdline()))
+    {"playbook": playbook, "worker": worker}[victim].send_signal(sent)
     ended = run.wait()
     assert (ended.rc, ended.counts) == (1, {"failed": 1}), ended.output
-    ended.assert_says(
-        f"PlaybookKilled: ansible-playbook was ended by {sent.name} from outside",
-        "from outside while it was at the task 'Wait for ever'",
-    )
+    ended.assert_says(f"PlaybookKilled: {sentence} while it was at the task 'Wait for ever'")
     assert "1 background job: 1 running" in ended.output
     inner.assert_nothing_left()
 

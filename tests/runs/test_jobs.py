@@ -6,7 +6,7 @@ import pytest
 
 from pytest_bgasync import Ambiguous, Lab, NotThere, Outcome
 
-pytestmark = pytest.mark.bgasync(time_scale=0.01)
+pytestmark = pytest.mark.bgasync(time_scale=0.01, strict=False)
 
 
 def test_each_item_of_a_loop_is_a_job_of_its_own(bgasync: Lab) -> None:
@@ -49,7 +49,7 @@ def test_each_item_of_a_loop_is_a_job_of_its_own(bgasync: Lab) -> None:
         run.job("Backup")
 
 
-@pytest.mark.bgasync(hosts=["db1", "db2"], time_scale=0.01)
+@pytest.mark.bgasync(hosts=["db1", "db2"], time_scale=0.01, strict=False)
 def test_jobs_are_found_whoever_launched_them_and_wherever_their_files_are(bgasync: Lab) -> None:
     for host in bgasync.hosts.values():
         assert host.run("useradd --create-home app").rc == 0
@@ -264,7 +264,7 @@ def test_check_mode_changes_nothing(bgasync: Lab) -> None:
     assert not bgasync.host.testinfra.file("/tmp/changed").exists
 
 
-@pytest.mark.bgasync(hosts=3, time_scale=0.01)
+@pytest.mark.bgasync(hosts=3, time_scale=0.01, strict=False)
 @pytest.mark.parametrize("strategy", ["linear", "free", "host_pinned"])
 def test_every_strategy(bgasync: Lab, strategy: str) -> None:
     run = bgasync.run_text(f"""
@@ -324,3 +324,26 @@ def test_a_job_may_write_very_much(bgasync: Lab) -> None:
 """)
     job = run.job("Talk").wait()
     assert (job.outcome, len(job.stdout)) == (Outcome.SUCCEEDED, 12_000_000)
+
+
+def test_a_host_that_is_not_there_is_named_with_those_that_are(bgasync: Lab) -> None:
+    with pytest.raises(NotThere, match=r"there is no host 'db1'; there are: \n  - host1"):
+        bgasync.hosts["db1"]
+    run = bgasync.run_text("- {hosts: all, gather_facts: false, tasks: [{ansible.builtin.command: 'true'}]}")
+    with pytest.raises(NotThere, match="there is no host 'db1'"):
+        run.recap["db1"]
+
+
+def test_one_play_of_several_that_matches_no_host_is_remarked(bgasync: Lab) -> None:
+    run = bgasync.run_text("""
+- hosts: all
+  gather_facts: false
+  tasks: [{ansible.builtin.command: "true"}]
+- name: Set the database up
+  hosts: dbservres
+  tasks: []
+""")
+    assert run.ok
+    assert [str(finding) for finding in run.findings] == [
+        "unmatched: play 'Set the database up' (hosts: dbservres) matches no host of the scenario"
+    ]

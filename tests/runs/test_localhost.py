@@ -8,7 +8,7 @@ import pytest
 
 from pytest_bgasync import Lab, Outcome
 
-pytestmark = pytest.mark.bgasync(hosts=["web1"], time_scale=0.01)
+pytestmark = pytest.mark.bgasync(hosts=["web1"], time_scale=0.01, strict=False)
 
 
 def test_local_work_lands_in_the_container_called_localhost(bgasync: Lab, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_all_hosts_are_those_of_the_marker(bgasync: Lab) -> None:
     assert [result.msg for result in run.results("Say")] == ["web1"]
 
 
-@pytest.mark.bgasync(hosts={"app": ["web1", "web2"], "db": ["db1"]}, time_scale=0.01)
+@pytest.mark.bgasync(hosts={"app": ["web1", "web2"], "db": ["db1"]}, time_scale=0.01, strict=False)
 def test_groups_and_names_between_hosts(bgasync: Lab) -> None:
     run = bgasync.run_text("""
 - hosts: app

@@ -45,7 +45,7 @@ PLAY = """
 """
 
 
-@pytest.mark.bgasync(time_scale=0.01)
+@pytest.mark.bgasync(time_scale=0.01, strict=False)
 def test_a_secret_stays_one(bgasync: Lab) -> None:
     run = bgasync.run_text(PLAY)
 
@@ -59,3 +59,25 @@ def test_a_secret_stays_one(bgasync: Lab) -> None:
     known = [json.dumps(run.events), run.stdout, run.stderr, repr(run.jobs), str(run.results("Items"))]
     assert not [text for text in known if "swordfish" in text]
     assert "swordfish" in bgasync.host.read(str(run.job("Fire").results_file))  # so there was something to hide
+
+
+@pytest.mark.bgasync(strict=False)
+def test_the_arguments_of_a_hidden_job_are_not_shown_by_its_processes(bgasync: Lab) -> None:
+    run = bgasync.run_text(
+        """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Fire
+      ansible.builtin.shell: setsid sh -c 'sleep 300; echo swordfish' & wait
+      no_log: true
+      async: 600
+      poll: 0
+""",
+        limits={"Fire": 2},
+    )
+    job = run.job("Fire").wait()
+    assert {process.command for process in job.survivors} == {"hidden because of no_log"}
+    assert "swordfish" not in repr([bgasync.host.processes(), run.daemons("host1"), run.findings])
+    assert "swordfish" in bgasync.host.run("ps -ef").stdout  # so there was something to hide
+    assert "rc=" not in repr(job)

@@ -26,7 +26,7 @@ WAITS = """
       loop: [1, 2, 3]
       loop_control: {pause: 60}
     - name: Wait for the connection
-      ansible.builtin.wait_for_connection: {delay: 60, timeout: 30}
+      ansible.builtin.wait_for_connection: {delay: 60, timeout: 3000}
     - name: Poll
       ansible.builtin.command: sleep 0.1
       async: 600
@@ -34,7 +34,7 @@ WAITS = """
 """
 
 
-@pytest.mark.bgasync(time_scale=0.005)
+@pytest.mark.bgasync(time_scale=0.005, strict=False)
 def test_every_wait_of_the_controller_is_compressed(bgasync: Lab) -> None:
     run = bgasync.run_text(WAITS)
 
@@ -43,6 +43,7 @@ def test_every_wait_of_the_controller_is_compressed(bgasync: Lab) -> None:
     assert run.elapsed >= waited
     assert run.wall < 30 < waited
     assert run.wall == pytest.approx(run.elapsed * 0.005)
+    assert run.result("Wait for the connection").data["elapsed"] >= 60
     pause = run.result("Pause")
     assert pause.data["delta"] == pytest.approx(60, abs=30)
     assert pause.ended_at - pause.started_at >= 60
@@ -54,6 +55,23 @@ def test_every_wait_of_the_controller_is_compressed(bgasync: Lab) -> None:
 
 
 @pytest.mark.bgasync(time_scale=0.005)
+def test_the_timeout_of_a_wait_is_compressed(bgasync: Lab) -> None:
+    run = bgasync.run_text("""
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Wait in vain
+      ansible.builtin.wait_for_connection: {timeout: 600}
+      become: true
+      become_user: nobody-of-that-name
+""")
+    assert run.result("Wait in vain").status == "failed"
+    assert "timed out" in run.result("Wait in vain").msg
+    assert run.elapsed >= 600
+    assert run.wall < 60
+
+
+@pytest.mark.bgasync(time_scale=0.005, strict=False)
 def test_limits_are_scaled_and_never_below_the_floor(bgasync: Lab) -> None:
     play = """
 - hosts: all
@@ -71,7 +89,7 @@ def test_limits_are_scaled_and_never_below_the_floor(bgasync: Lab) -> None:
     assert in_force == {3600: 18, 2001: 11, 600: 5, 3: 3}
 
 
-@pytest.mark.bgasync(time_scale=1)
+@pytest.mark.bgasync(time_scale=1, strict=False)
 def test_limits_of_a_run_are_real_seconds(bgasync: Lab) -> None:
     run = bgasync.run_text(
         """
@@ -91,7 +109,7 @@ def test_limits_of_a_run_are_real_seconds(bgasync: Lab) -> None:
     assert job.elapsed >= 2
 
 
-@pytest.mark.bgasync(time_scale=0.01)
+@pytest.mark.bgasync(time_scale=0.01, strict=False)
 def test_a_stub_takes_playbook_seconds(bgasync: Lab) -> None:
     bgasync.host.stub("/opt/slow", takes=200, stdout="slow")
     run = bgasync.run_text("- {hosts: all, gather_facts: false, tasks: [{name: Run, command: /opt/slow}]}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -24,7 +24,15 @@ def event(kind: str, at: float = 100.0, **fields: Any) -> Event:
 def task_started(name: str = "Start it", task_id: str = "t1", **fields: Any) -> Event:
     return event(
         "task_started",
-        **{"task_id": task_id, "task": name, "full_name": name, "path": "site.yml:3", "handler": False, **fields},
+        **{
+            "task_id": task_id,
+            "task": name,
+            "full_name": name,
+            "path": "site.yml:3",
+            "handler": False,
+            "action": "command",
+            **fields,
+        },
     )
 
 
@@ -43,16 +51,16 @@ def result(data: dict[str, Any] | None = None, status: str = "ok", at: float = 1
 
 def job_launched(jid: str | None = "j1.1", at: float = 100.0, **fields: Any) -> Event:
     return event("job_launched", at, **{
-        "jid": jid, "results_file": f"/root/.ansible_async/{jid}", "task_id": "t1", "task": "Start it",
+        "jid": jid, "refused": None, "results_file": f"/root/.ansible_async/{jid}", "task_id": "t1", "task": "Start it",
         "host": "host1", "delegate": None, "item": None, "user": "root", "limit": 120, "limit_wall": 12, "poll": 0,
-        "no_log": False, "token": f"token-of-{jid}", **fields,
+        "no_log": False, "token": f"token-of-{jid}", "until": False, "throttle": 0, "timeout": 0.0, **fields,
     })  # fmt: skip
 
 
 def job_polled(jid: str = "j1.1", at: float = 100.0, *, finished: bool = False, **fields: Any) -> Event:
     return event("job_polled", at, **{
         "jid": jid, "task_id": "t2", "host": "host1", "finished": finished, "found": True, "failed": False,
-        "timed_out": False, **fields,
+        "timed_out": False, "delegate": None, "user": "root", "results_file": f"/root/.ansible_async/{jid}", **fields,
     })  # fmt: skip
 
 
@@ -86,9 +94,22 @@ class FakeHost:
     asked: int = 0
     signals: list[tuple[int, list[int]]] = field(default_factory=list)
 
-    def census(self, *, files: Iterable[str], until_ended: Iterable[str] = (), wait: float = 0) -> Census:  # noqa: ARG002
+    def census(
+        self,
+        *,
+        files: Iterable[str] = (),
+        folders: Iterable[str] = (),
+        pipes: bool = False,  # noqa: ARG002
+        until_ended: Mapping[str, str | None] | None = None,  # noqa: ARG002
+        wait: float = 0,  # noqa: ARG002
+    ) -> Census:
         self.asked += 1
-        return Census(self.now, list(self.processes), {name: self.files.get(name) for name in files})
+        return Census(
+            self.now,
+            list(self.processes),
+            {name: self.files.get(name) for name in files},
+            {folder: [] for folder in folders},
+        )
 
     def send_signal(self, signal: int, processes: Iterable[Process]) -> None:
         self.signals.append((signal, [process.pid for process in processes]))

@@ -12,18 +12,33 @@ from pytest_bgasync.scenario import Limits
 
 
 def settings(**changes: str) -> Settings:
-    values = {"image": "", "playbooks": "playbooks", "time_scale": "1", "memory": "1g", "pids": "1024"}
+    values = {
+        "image": "",
+        "playbooks": "playbooks",
+        "time_scale": "1",
+        "memory": "1g",
+        "pids": "1024",
+        "strict": "true",
+    }
     return parse_settings(root=Path("/project"), **{**values, "deadline": "600", "boot": "60", **changes})
 
 
 def test_the_defaults_are_taken_over() -> None:
     limits = Limits("1g", 1024)
-    assert settings() == Settings(Path("/project"), Path("/project/playbooks"), None, 1.0, 600.0, 60.0, limits)
+    assert settings() == Settings(Path("/project"), Path("/project/playbooks"), None, 1.0, 600.0, 60.0, limits, True)
 
 
 def test_the_folder_of_playbooks_is_below_the_root_unless_it_is_absolute() -> None:
     assert settings(playbooks="ops/plays").playbooks == Path("/project/ops/plays")
     assert settings(playbooks="/srv/plays").playbooks == Path("/srv/plays")
+
+
+def test_strict_is_written_as_pytest_writes_what_is_true_or_false() -> None:
+    assert [settings(strict=word).strict for word in ("true", "Yes", "1", "false", "off", "0")] == [True] * 3 + [
+        False
+    ] * 3
+    with pytest.raises(UsageProblem, match=r"ini key bgasync_strict: 'maybe' is neither true nor false"):
+        settings(strict="maybe")
 
 
 def test_an_empty_image_is_none_at_all() -> None:

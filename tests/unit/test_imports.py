@@ -13,7 +13,9 @@ import pytest_bgasync
 
 PACKAGE = Path(pytest_bgasync.__file__).parent
 NAME = PACKAGE.name
-MODULES = sorted(path.stem for path in PACKAGE.glob("*.py"))
+#: Packages whose modules stand at one height: each imports what is below all of them, and the others.
+PACKAGES = {"rules"}
+MODULES = sorted({path.stem for path in PACKAGE.glob("*.py")} | PACKAGES)
 MAY_IMPORT_PYTEST = {"plugin", "fixtures", "hookspecs"}
 
 
@@ -48,8 +50,10 @@ def tops(path: Path) -> set[str]:
 
 def below(module: str) -> set[str]:
     """Return the modules of the package that one of them imports; ``__init__`` for the package's own names."""
-    inner = [name.split(".")[1:] for name in Imports(PACKAGE / f"{module}.py").found if name.split(".")[0] == NAME]
-    return {parts[0] if parts and parts[0] in MODULES else "__init__" for parts in inner}
+    paths = files(module) if module in PACKAGES else [PACKAGE / f"{module}.py"]
+    inner = [name.split(".")[1:] for path in paths for name in Imports(path).found if name.split(".")[0] == NAME]
+    found = {parts[0] if parts and parts[0] in MODULES else "__init__" for parts in inner}
+    return found - {module} if module in PACKAGES else found
 
 
 def files(folder: str) -> list[Path]:
@@ -58,7 +62,9 @@ def files(folder: str) -> list[Path]:
 
 def test_only_the_plugin_and_its_fixtures_know_pytest() -> None:
     """testinfra, which Host gives to tests, does not count: it is a library of its own."""
-    assert {module for module in MODULES if {"pytest", "_pytest"} & tops(PACKAGE / f"{module}.py")} <= MAY_IMPORT_PYTEST
+    found = {path.stem for path in PACKAGE.glob("*.py") if {"pytest", "_pytest"} & tops(path)}
+    assert found <= MAY_IMPORT_PYTEST
+    assert not any({"pytest", "_pytest"} & tops(path) for package in PACKAGES for path in files(package))
 
 
 def test_no_module_is_below_itself() -> None:

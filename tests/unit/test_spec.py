@@ -20,7 +20,6 @@ def test_a_bare_marker_asks_for_one_host_and_no_more() -> None:
         (3, ("host1", "host2", "host3")),
         (["db1", "web-1.example.org"], ("db1", "web-1.example.org")),
         (("b", "a"), ("b", "a")),
-        (iter(["one"]), ("one",)),
     ],
 )
 def test_hosts_are_a_count_or_a_list_in_the_order_given(hosts: object, names: tuple[str, ...]) -> None:
@@ -101,3 +100,24 @@ def test_only_hosts_may_be_given_by_position_and_only_once() -> None:
         parse_marker((1, "debian:12"), {})
     with pytest.raises(UsageProblem, match="got hosts twice"):
         parse_marker((1,), {"hosts": 1})
+
+
+def test_strict_and_allow_are_kept() -> None:
+    spec = parse_marker((), {"strict": False, "allow": ("survivors", "running")})
+    assert (spec.strict, spec.allow) == (False, {"survivors", "running"})
+    assert parse_marker((), {}).strict is None
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "sentence"),
+    [
+        ({"strict": "no"}, "strict is True or False, not 'no'"),
+        ({"allow": "survivors"}, r"allow is a list of kinds, such as \('survivors',\), not 'survivors'"),
+        ({"allow": 3}, "allow is a list of kinds"),
+        ({"allow": ["survivor"]}, "no kind 'survivor'; those are: uncollected, running, survivors, swallowed"),
+        ({"hosts": 251}, "asks for 251 hosts: a scenario has at most 250"),
+    ],
+)
+def test_strict_and_allow_that_cannot_be_meant(kwargs: dict[str, object], sentence: str) -> None:
+    with pytest.raises(UsageProblem, match=sentence):
+        parse_marker((), kwargs)

@@ -19,7 +19,7 @@ def line(data: dict[str, Any], scale: float = 0.1, **fields: Any) -> JobLine:
 def test_a_line_keeps_what_the_summary_needs_and_nothing_that_is_not_plain() -> None:
     assert line({"rc": 3}, item={"id": 1}, label="one", collected=True) == {
         "host": "host1", "task": "Start it", "item": "one", "jid": "j1.1", "outcome": "failed", "rc": 3,
-        "wall": pytest.approx(4.2), "limit": 120.0, "limit_wall": 12, "collected": True,
+        "wall": pytest.approx(4.2), "limit": 120.0, "limit_wall": 12, "collected": True, "declared": False,
     }  # fmt: skip
 
 

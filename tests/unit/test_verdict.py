@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -41,7 +42,14 @@ def test_a_result_in_the_job_file_decides_even_while_the_runner_is_about_to_go(
     assert judge(launch(), job_file(data, written=7), [process()], NOW) == Verdict(outcome, data, 7)
 
 
-UNFINISHED = [STARTED, "", '{"rc": 0, "std', "[]", "null", "\x00\x00"]
+UNFINISHED: dict[Any, str] = {
+    json.dumps(STARTED): "says no more than that it has started",
+    "": "is empty",
+    '{"rc": 0, "std': "holds no result",
+    "[]": "holds no result",
+    "null": "holds no result",
+    "\x00\x00": "holds no result",
+}
 
 
 @pytest.mark.parametrize("content", UNFINISHED)
@@ -49,9 +57,10 @@ def test_without_a_result_a_job_runs_as_long_as_its_runner_does(content: Any) ->
     assert judge(launch(), job_file(content), [process()], NOW) == Verdict(Outcome.RUNNING, {})
 
 
-@pytest.mark.parametrize("content", UNFINISHED)
-def test_without_a_result_and_a_runner_a_job_is_lost_as_of_now(content: Any) -> None:
-    assert judge(launch(), job_file(content, written=7), [], NOW) == Verdict(Outcome.LOST, {}, NOW)
+@pytest.mark.parametrize(("content", "state"), UNFINISHED.items())
+def test_without_a_result_and_a_runner_a_job_is_lost_as_of_now(content: Any, state: str) -> None:
+    msg = f"its job file {state}, and no process is left that could write a result"
+    assert judge(launch(), job_file(content, written=7), [], NOW) == Verdict(Outcome.LOST, {"msg": msg}, NOW)
 
 
 def test_a_job_whose_file_was_removed_while_it_was_at_work_runs() -> None:
@@ -59,7 +68,8 @@ def test_a_job_whose_file_was_removed_while_it_was_at_work_runs() -> None:
 
 
 def test_a_job_without_file_and_process_is_lost_as_of_now() -> None:
-    assert judge(launch(), None, [], NOW) == Verdict(Outcome.LOST, {}, NOW)
+    msg = "its job file is gone, and no process is left that could write a result"
+    assert judge(launch(), None, [], NOW) == Verdict(Outcome.LOST, {"msg": msg}, NOW)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from datetime import UTC, datetime, tzinfo
 from types import ModuleType
 from typing import Any
 
@@ -28,6 +29,21 @@ class ScaledTime:
         return self._zero + (time.time() - self._zero) / self._scale
 
 
+class ScaledDatetime:
+    """Stands in for the class ``datetime`` where playbook seconds are measured with it."""
+
+    def __init__(self, scale: float) -> None:
+        self._scale = scale
+        self._zero = datetime.now(UTC)
+
+    def __getattr__(self, attribute: str) -> Any:
+        return getattr(datetime, attribute)
+
+    def now(self, tz: tzinfo | None = None) -> datetime:
+        scaled = self._zero + (datetime.now(UTC) - self._zero) / self._scale
+        return scaled.astimezone(tz) if tz else scaled.astimezone().replace(tzinfo=None)
+
+
 class ScaledDisplay:
     """Stands in for the display of the pause action, which waits by asking a question."""
 
@@ -49,8 +65,10 @@ def install(scale: float) -> None:
         return
     scaled = ScaledTime(scale)
     pause = _module_of("pause")
-    for module in (task_executor, _module_of("wait_for_connection"), pause):
+    waiting = _module_of("wait_for_connection")
+    for module in (task_executor, waiting, pause):
         module.time = scaled
+    waiting.datetime = ScaledDatetime(scale)
     pause.display = ScaledDisplay(pause.display, scale)
 
 

@@ -1,7 +1,8 @@
 """Sees each background job at the two places every one passes: its launch and its status.
 
 A launch gets an environment variable that marks all processes of the job, and the async
-limit that is in force for this run.
+limit that is in force for this run. What any other task starts is marked by its task, and by
+the shell that began it.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from bgasync_controller.events import Writer, name
 
 def install(run: dict[str, Any], events: Writer) -> None:
     ActionBase._execute_module = _watched_launch(ActionBase._execute_module, run, events)
+    ActionBase._compute_environment_string = _marked_environment(ActionBase._compute_environment_string)
     async_status = action_loader.get("ansible.legacy.async_status", class_only=True)
     async_status.run = _watched_status(async_status.run, events)
 
@@ -46,20 +48,23 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
         def launched(result: dict[str, Any]) -> None:
             variables = kwargs.get("task_vars") or {}
             loops = bool(task.loop or task.loop_with) and not task.no_log
-            become = self._connection.become
             events.write(
                 "job_launched",
                 jid=result.get("ansible_job_id"),
+                refused=_refusal(result, hidden=bool(task.no_log)),
                 results_file=result.get("results_file"),
                 task_id=str(task._uuid),
                 task=name(task),
                 host=variables.get("inventory_hostname"),
                 delegate=task.delegate_to,
                 item=variables.get(task.loop_control.loop_var) if loops else None,
-                user=self.get_become_option("become_user") if become else self._get_remote_user(),
+                user=_user(self),
                 limit=declared,
                 limit_wall=limit,
                 poll=task.poll,
+                until=bool(task.until),
+                throttle=int(task.throttle or 0),
+                timeout=float(task.timeout or 0),
                 no_log=bool(task.no_log),
                 token=token,
             )
@@ -82,17 +87,45 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
 def _watched_status(status: Callable[..., Any], events: Writer) -> Callable[..., Any]:
     def run(self: Any, tmp: Any = None, task_vars: Any = None) -> Any:
         result = status(self, tmp, task_vars)
+        place = {
+            "jid": str(self._task.args.get("jid")),
+            "task_id": str(self._task._uuid),
+            "host": (task_vars or {}).get("inventory_hostname"),
+            "delegate": self._task.delegate_to,
+            "user": _user(self),
+        }
         if self._task.args.get("mode", "status") == "status":
             events.write(
                 "job_polled",
-                jid=str(self._task.args.get("jid")),
-                task_id=str(self._task._uuid),
-                host=(task_vars or {}).get("inventory_hostname"),
+                **place,
+                results_file=result.get("results_file"),
                 finished=bool(result.get("finished")),
                 found=result.get("msg") != "could not find job",
                 failed=bool(result.get("failed")) or result.get("rc", 0) not in (0, None),
                 timed_out=result.get("msg") == "Timeout exceeded" and "child_pid" in result,
             )
+        elif not result.get("failed"):
+            events.write("job_erased", **place, results_file=result.get("erased"))
         return result
 
     return run
+
+
+def _marked_environment(compute: Callable[..., str]) -> Callable[..., str]:
+    def _compute_environment_string(self: Any, *args: Any, **kwargs: Any) -> str:
+        # The shell puts its own pid in: a session with a lower number than that was not made by the task.
+        return f"{compute(self, *args, **kwargs)} BGASYNC_TASK={self._task._uuid} BGASYNC_SHELL=$$"
+
+    return _compute_environment_string
+
+
+def _refusal(result: dict[str, Any], *, hidden: bool) -> str | None:
+    """Say why no job was launched on a host that answered; None where there is one, or the host did not answer."""
+    if not result or result.get("ansible_job_id") or result.get("unreachable"):
+        return None
+    return "hidden because of no_log" if hidden else str(result.get("msg") or "the launch failed")
+
+
+def _user(action: Any) -> str:
+    become = action._connection.become
+    return str(action.get_become_option("become_user") if become else action._get_remote_user())

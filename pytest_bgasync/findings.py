@@ -1,0 +1,123 @@
+"""What a run did wrong with its background jobs: the record of it, and what the rules look at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from pytest_bgasync.census import Census
+from pytest_bgasync.clock import Clock
+from pytest_bgasync.events import Event
+from pytest_bgasync.jobs import Job
+from pytest_bgasync.spec import STRICT
+from pytest_bgasync.statuses import Status
+from pytest_bgasync.tasks import Tasks, place
+from pytest_bgasync.verdict import Process
+
+#: How many of the last lines of a job's output a message shows.
+TAIL = 10
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that is wrong, or is likely to be.
+
+    ``kind`` is the name of the rule that found it: one of ``STRICT`` fails the test, the others
+    are remarks. ``what`` says what was seen, ``cure`` what to do about it. ``job`` is the job it
+    is about, None where it is about a task.
+    """
+
+    kind: str
+    task: str
+    host: str
+    what: str
+    cure: str
+    job: Job | None = field(default=None, repr=False)
+
+    @property
+    def strict(self) -> bool:
+        """True for a kind that fails a test unless it allows it."""
+        return self.kind in STRICT
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.what}"
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A part of a play that is run at once: the whole play without ``serial``. Times are playbook seconds."""
+
+    play: str
+    play_id: str
+    began: float
+    pattern: str
+    """Its ``hosts``."""
+    matched: bool
+    """False where no host of the scenario is meant."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that the rules know of a run."""
+
+    jobs: Sequence[Job]
+    tasks: Tasks
+    statuses: Sequence[Status]
+    batches: Sequence[Batch]
+    seen: Mapping[str, Census]
+    """What the machines with jobs said last."""
+    survivors: Mapping[str, Sequence[Process]]
+    """By the mark of a job, its processes that are alive although it has ended."""
+    clock: Clock
+
+
+class Rule(Protocol):
+    """A module of ``rules``: it finds one kind of thing and knows its cure."""
+
+    KIND: str
+    CURE: str
+
+    def find(self, facts: Facts, /) -> Iterator[Finding]:
+        """Return what is to be said of a run."""
+
+
+def batches(events: Sequence[Event], clock: Clock) -> list[Batch]:
+    """Return the batches of a run in their order."""
+    kinds = [event["event"] for event in events]
+    return [
+        Batch(
+            play=event["play"],
+            play_id=event["play_id"],
+            began=clock.at(event["at"]),
+            pattern=", ".join(map(str, event["hosts"])),
+            matched=following != "no_hosts_matched",
+        )
+        for event, following in zip(events, [*kinds[1:], ""], strict=False)
+        if event["event"] == "play_started"
+    ]
+
+
+def named(job: Job) -> str:
+    """Return how messages name a job."""
+    return f"job {place(job.task, job.host, job.item, job.label)} ({job.jid or 'no JID'})"
+
+
+def details(job: Job, clock: Clock) -> list[str]:
+    """Return lines that say how a job stands: user, limit, rc, how long it took, the end of its output."""
+    in_force = "" if job.limit == job.limit_wall else f" ({job.limit_wall} s real)"
+    facts = [
+        f"outcome {job.outcome}",
+        "rc hidden" if job.no_log else "no rc" if job.rc is None else f"rc {job.rc}",
+        f"user {job.user}",
+        f"limit {job.limit:g} s{in_force}",
+        f"took {job.elapsed:.1f} s" + ("" if clock.scale == 1 else f" ({clock.real(job.elapsed):.1f} s real)"),
+        f"JID {job.jid}",
+    ]
+    lines = [", ".join(facts)]
+    for name in ("msg", "stdout", "stderr"):
+        written = getattr(job, name).rstrip().splitlines()
+        if written:
+            cut = f" (the last {TAIL} of {len(written)} lines)" if len(written) > TAIL else ""
+            lines += [f"{name}{cut}:", *(f"| {line}" for line in written[-TAIL:])]
+    return lines

@@ -1,0 +1,22 @@
+"""Why a job that is there was not found: what the rules about statuses have in common."""
+
+from __future__ import annotations
+
+from posixpath import dirname
+
+from pytest_bgasync.launches import Launch, Miss
+
+
+def why_missed(miss: Miss, launch: Launch) -> str:
+    """Say how asking for a job differed from launching it."""
+    if launch.poll > 0 and launch.ended_task:
+        return "its task has poll above 0, which reads the result and removes the job file"
+    if launch.erased_at is not None and launch.erased_at <= miss.at:
+        return "mode: cleanup had removed its job file"
+    if miss.machine != launch.machine:
+        return f"it was asked for on {miss.machine}, and it is on {launch.machine}"
+    looked, lies = dirname(miss.results_file or ""), dirname(launch.results_file or "")
+    if looked == lies:
+        return f"its job file was not in {lies} any more"
+    users = "" if miss.user == launch.user else f" as {miss.user}, and it was launched as {launch.user}"
+    return f"it was looked for in {looked}{users}; its job file is in {lies}"

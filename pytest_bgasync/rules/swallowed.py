@@ -1,0 +1,29 @@
+"""The status of a job that could not be found or read, made to look fine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_bgasync.findings import Facts, Finding
+from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.rules.missed import told
+from pytest_bgasync.statuses import Status
+
+KIND = "swallowed"
+CURE = (
+    "failed_when and ignore_errors hide that the job is unknown, and a missing job reads as finished:"
+    " let the task fail, or test its msg and rc, not only that it has finished"
+)
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    """Find statuses without an answer that the play takes for a success or passes over."""
+    for status in facts.statuses:
+        if status.fine and not status.hidden and (status.found == 0 or _is_lost(status, facts)):
+            yield Finding(KIND, status.task, status.host, f"{told(status, facts)}, and the play went on", CURE)
+
+
+def _is_lost(status: Status, facts: Facts) -> bool:
+    """Say whether it went on asking for a job that no process works at any more, and ended without an answer."""
+    lost = any(job.jid == status.jid and job.outcome is Outcome.LOST for job in facts.jobs)
+    return lost and len(status.finished) > 1 and not any(status.finished)

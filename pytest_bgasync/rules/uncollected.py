@@ -1,0 +1,46 @@
+"""A job whose result nobody has read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pytest_bgasync.findings import Facts, Finding, named
+from pytest_bgasync.jobs import Job
+from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.rules.asking import why_missed
+from pytest_bgasync.verdict import gave_up
+
+KIND = "uncollected"
+CURE = (
+    "ask for it with async_status until it is finished, or, if it is left behind on purpose,"
+    " declare it with @pytest.mark.fire_and_forget({task!r})"
+)
+
+
+def find(facts: Facts) -> Iterator[Finding]:
+    """Find jobs without a final status; of a task with poll > 0 that gave up the play knows by its failure."""
+    for job in facts.jobs:
+        if job.jid is None or job.collected or gave_up(job.launch):
+            continue
+        cure = CURE.format(task=job.task)
+        yield Finding(KIND, job.task, job.host, f"nobody read the result of {named(job)}: {_why(job)}", cure, job)
+
+
+def _why(job: Job) -> str:
+    launch, polls = job.launch, job.polls
+    if launch.misses:
+        return why_missed(launch.misses[-1], launch)
+    if launch.until:
+        return "until launches another job at each try, and only the last one is registered"
+    asked = (
+        f"the play asked {len(polls)} times and was never told that it has ended" if polls else "no task asked for it"
+    )
+    if launch.erased_at is not None:
+        return f"{asked}, and the play removed its job file with mode: cleanup"
+    if not polls:
+        return asked
+    if "started" in job.data:
+        return f"{asked}, because the module's own result has a key 'started'"
+    if job.outcome is Outcome.LOST:
+        return f"{asked}; {job.msg}"
+    return asked

@@ -1,0 +1,119 @@
+"""Accounts for the background jobs of a test at its end: what was declared, what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+
+from pytest_bgasync.clock import Clock, Deadline
+from pytest_bgasync.declared import Declaration, claimed
+from pytest_bgasync.findings import Finding, details, named
+from pytest_bgasync.jobs import GRACE, Job, standing_still, take_stock
+from pytest_bgasync.lab import Lab
+from pytest_bgasync.outcome import Outcome
+
+#: The kinds of findings that a declaration takes the place of.
+LEFT = ("uncollected", "running")
+
+
+@dataclass
+class Account:
+    """What is to be said of the jobs of a test: ``faults`` fail it, ``remarks`` do not.
+
+    ``told`` is true once the faults are the failure of the test; else they stand behind its own.
+    """
+
+    faults: tuple[str, ...]
+    remarks: tuple[str, ...]
+    declared: frozenset[str]
+    """The marks of the jobs that were declared."""
+    told: bool = False
+
+
+def settle(lab: Lab, declarations: Sequence[Declaration], strict: Collection[str], *, patient: bool) -> Account:
+    """Account for all jobs of a test.
+
+    ``strict`` are the kinds of findings that fail it. With ``patient``, declared jobs are watched
+    until they end or their time is over.
+    """
+    claims = claimed(lab.jobs, declarations)
+    if patient:
+        _watch(claims, lab.clock)
+    found = lab.findings
+    tokens = frozenset(job.token for jobs in claims.values() for job in jobs)
+    rest = [f for f in found if f.kind not in LEFT or f.job is None or f.job.token not in tokens]
+    with standing_still(lab.jobs):
+        faults = [
+            fault for declaration, jobs in claims.items() for fault in _faults(declaration, jobs, lab.clock, patient)
+        ]
+        shown: set[str] = set()
+        for finding in rest:
+            if finding.kind in strict:
+                faults.append(_told(finding, lab.clock, shown))
+    remarks = [f"{finding}\n-> {finding.cure}" for finding in rest if finding.kind not in strict]
+    return Account(tuple(faults), tuple(remarks), tokens)
+
+
+def _watch(claims: Mapping[Declaration, Sequence[Job]], clock: Clock) -> None:
+    """Wait for declared jobs side by side; a machine is asked again only when one of its jobs may be over."""
+    ends = {id(job): Deadline(_patience(decl, job, clock)) for decl, jobs in claims.items() for job in jobs}
+    jobs = [job for group in claims.values() for job in group if not job.settled]
+    take_stock(jobs)
+
+    def at_work() -> list[Job]:
+        with standing_still(jobs):
+            return [job for job in jobs if job.outcome is Outcome.RUNNING and not ends[id(job)].passed]
+
+    while open_ := at_work():
+        take_stock(open_, wait=max(min(ends[id(job)].left for job in open_), 0.01))
+
+
+def _patience(declaration: Declaration, job: Job, clock: Clock) -> float:
+    """Return how many real seconds a declared job is watched."""
+    if declaration.within is not None:
+        return clock.real(declaration.within)
+    return 0 if declaration.outcome is Outcome.RUNNING else job.limit_wall + GRACE
+
+
+def _faults(declaration: Declaration, jobs: Sequence[Job], clock: Clock, patient: bool) -> list[str]:
+    """Say where the jobs of a declaration differ from it."""
+    faults = []
+    if declaration.count is not None and len(jobs) != declaration.count:
+        faults.append(f"fire_and_forget: {declaration} launched {_jobs(len(jobs))} instead of {declaration.count}")
+    elif not jobs and declaration.count is None and declaration.task is not None and not declaration.inherited:
+        faults.append(
+            f"fire_and_forget: {declaration} launched no job\n"
+            "-> see that the name is that of the task, or say count=0 if it should launch none"
+        )
+    for job in jobs:
+        if job.outcome is Outcome.RUNNING and not patient:
+            continue  # the test has failed already, nobody waited for it
+        differs = []
+        if declaration.outcome is not None and job.outcome is not declaration.outcome:
+            within = _patience(declaration, job, clock)
+            late = f" after {clock.playbook(within):g} s more" if job.outcome is Outcome.RUNNING else ""
+            how = "is still running" if job.outcome is Outcome.RUNNING else f"ended as {job.outcome}"
+            differs.append(f"{how}{late} instead of {declaration.outcome}")
+        if declaration.rc is not None and job.rc != declaration.rc:
+            rc = "no rc" if job.rc is None else "another rc" if job.no_log else f"rc {job.rc}"
+            differs.append(f"has {rc} instead of {declaration.rc}")
+        if differs:
+            faults.append(_text(f"fire_and_forget: {named(job)} {', '.join(differs)}", job, clock))
+    return faults
+
+
+def _jobs(count: int) -> str:
+    return f"{count} job{'' if count == 1 else 's'}"
+
+
+def _told(finding: Finding, clock: Clock, shown: set[str]) -> str:
+    """Return the text of a finding; ``shown`` are the marks of jobs whose details have been told."""
+    text, job = str(finding), finding.job
+    if job is not None and job.token not in shown:
+        shown.add(job.token)
+        text = _text(text, job, clock)
+    return f"{text}\n-> {finding.cure}"
+
+
+def _text(sentence: str, job: Job, clock: Clock) -> str:
+    return "\n".join([sentence, *(f"   {line}" for line in details(job, clock))])

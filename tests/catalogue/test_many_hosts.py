@@ -1,0 +1,71 @@
+"""Entries 33 to 38: several hosts, batches, and modes."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_bgasync import Lab
+
+from .twins import ASK, found, play
+
+pytestmark = pytest.mark.bgasync(hosts=2, time_scale=0.2, strict=False)
+
+RESCUED = """
+- block:
+    - {name: Deploy, command: 'test {{ inventory_hostname }} = host2', async: 60, poll: 1}
+  rescue:
+    - {name: Roll back, command: 'true'}
+"""
+
+
+def version(text: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in text.split(".")[:2])
+
+
+def test_33_a_rescued_failure_does_not_stop_the_next_batch(bgasync: Lab) -> None:
+    head = "serial: 1\nmax_fail_percentage: 0\n"
+    run = play(bgasync, RESCUED, head)
+    assert run.ran("Deploy", host="host2")
+    fault = found(run)
+    assert set(fault) == {"rolled_on"}
+    assert "'Deploy' on host1 failed and was rescued, and serial went on to the next batch" in fault["rolled_on"]
+    run = play(bgasync, RESCUED + "    - {name: Stop, fail: {msg: rolled back}}\n", head)
+    assert not run.ran("Deploy", host="host2")
+    assert not found(run)
+
+
+def test_34_who_rescues_under_any_errors_fatal_depends_on_the_version(bgasync: Lab) -> None:
+    """Not a fault by itself: the path of each host says who rescued."""
+    run = play(bgasync, RESCUED, "any_errors_fatal: true\n")
+    assert run.ran("Roll back", host="host1")
+    assert run.ran("Roll back", host="host2") is (version(run.ansible_version) >= (2, 17))
+
+
+def test_35_serial_holds_back_launches_and_not_jobs(bgasync: Lab) -> None:
+    launch = "- {name: Launch, command: sleep %s, async: 600, poll: 0, register: job}\n"
+    fault = found(play(bgasync, launch % 100, "serial: 1\n"))
+    assert set(fault) == {"overlapped", "uncollected", "running"}
+    assert "was at work when serial let the next batch launch" in fault["overlapped"]
+    assert not found(play(bgasync, launch % 1 + ASK, "serial: 1\n"))
+
+
+def test_35_throttle_holds_back_launches_and_not_jobs(bgasync: Lab) -> None:
+    launch = "- {name: Launch, command: sleep %s, async: 600, poll: %s, throttle: 1}\n"
+    fault = found(play(bgasync, launch % (100, 0)))
+    assert set(fault) == {"overlapped", "uncollected", "running"}
+    assert "2 jobs of task 'Launch' were at work at the same time under throttle: 1" in fault["overlapped"]
+    assert not found(play(bgasync, launch % (1, 1)))
+
+
+def test_36_check_mode_fails_a_task_with_async_or_launches_a_job_that_does_nothing(bgasync: Lab) -> None:
+    launch = "- {name: Launch, command: 'true', async: 60, poll: 0, register: job%s}\n"
+    run = play(bgasync, launch % "", check=True, limit="host1")
+    if version(run.ansible_version) == (2, 16):
+        assert run.result("Launch").status == "failed"
+        assert len(run.jobs) == 0
+    else:
+        assert "Command would have run" in run.job("Launch").wait().msg
+    run = play(bgasync, launch % ", when: not ansible_check_mode", check=True, limit="host1")
+    assert run.result("Launch").status == "skipped"
+    assert run.ok
+    assert not found(run)

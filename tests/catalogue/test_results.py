@@ -1,0 +1,98 @@
+"""Entries 15 to 22: what becomes of a result."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_bgasync import Lab, Outcome
+
+from .twins import ASK, found, play
+
+pytestmark = pytest.mark.bgasync(time_scale=0.2, strict=False)
+
+LAUNCH = "- {name: Launch, command: 'true', async: 60, poll: 0, register: job}\n"
+
+
+def test_15_nobody_asks_for_it(bgasync: Lab) -> None:
+    fault = found(play(bgasync, LAUNCH + "- {name: Wait, pause: {seconds: 5}}\n"))
+    assert set(fault) == {"uncollected"}
+    assert fault["uncollected"].endswith("no task asked for it")
+    assert not found(play(bgasync, LAUNCH + ASK))
+
+
+def test_16_a_job_that_timed_out_has_no_rc_and_the_rollback_is_lost(bgasync: Lab) -> None:
+    launch = "- {name: Launch, command: sleep 100, async: 60, poll: 0, register: job}\n"
+    tasks = """
+- {name: Report success, debug: {msg: done}, when: %s}
+- {name: Run rollback, command: touch /tmp/rolled-back, when: %s}
+"""
+    ask = ASK + "  ignore_errors: true\n"
+    naive = tasks % ("answer is finished and answer.rc == 0", "answer is finished and answer.rc != 0")
+    run = play(bgasync, launch + ask + naive, limits={"Launch": 2})
+    assert run.job("Launch").outcome is Outcome.TIMED_OUT
+    assert not run.ran("Run rollback")
+    fault = found(run)
+    assert set(fault) - {"survivors"} == {"no_rc"}  # entry 23 may strike
+    assert fault["no_rc"].startswith("task 'Report success' on host1 failed before it began: it reads an rc, and job")
+    assert "timed out and has none; what stands after it did not run" in fault["no_rc"]
+    sound = tasks % ("answer is succeeded", "answer is failed")
+    run = play(bgasync, launch + ask + sound, limits={"Launch": 2})
+    assert run.ran("Run rollback")
+    assert set(found(run)) <= {"survivors"}
+
+
+def test_17_the_failure_of_a_job_fails_its_status(bgasync: Lab) -> None:
+    launch = "- {name: Launch, command: 'false', async: 60, poll: 0, register: job}\n"
+    report = "- {name: Report the failure, debug: {msg: failed}, when: answer is failed}\n"
+    fault = found(play(bgasync, launch + ASK + report))
+    assert set(fault) == {"cut_off"}
+    assert fault["cut_off"].endswith("never reached: 'Report the failure'")
+    run = play(bgasync, launch + ASK + "  ignore_errors: true\n" + report)
+    assert run.ran("Report the failure")
+    assert not found(run)
+
+
+def test_18_one_failure_in_a_loop_of_statuses_fails_them_all(bgasync: Lab) -> None:
+    launch = "- {name: Launch, command: 'test {{ item }} = 2', loop: [1, 2], async: 60, poll: 0, register: jobs}\n"
+    ask = ASK.replace("job.ansible_job_id", "item.ansible_job_id") + "  loop: '{{ jobs.results }}'\n"
+    report = "- {name: Report, debug: {msg: '{{ answer.results | select(\"failed\") | length }} failed'}}\n"
+    run = play(bgasync, launch + ask + report)
+    assert all(job.collected for job in run.jobs)
+    fault = found(run)
+    assert set(fault) == {"cut_off"}
+    assert fault["cut_off"].endswith("never reached: 'Report'")
+    run = play(bgasync, launch + ask + "  ignore_errors: true\n" + report)
+    assert run.result("Report").msg == "1 failed"
+    assert not found(run)
+
+
+def test_19_a_result_with_a_key_of_its_own_confuses_the_status(bgasync: Lab) -> None:
+    launch = "- {name: Launch, gadget: {key: %s}, async: 60, poll: 0, register: job}\n"
+    run = play(bgasync, launch % "started" + ASK.replace("retries: 40", "retries: 3"))
+    assert run.job("Launch").outcome is Outcome.SUCCEEDED
+    fault = found(run)
+    assert set(fault) == {"uncollected", "gave_up"}
+    assert fault["uncollected"].endswith("because the module's own result has a key 'started'")
+    assert not found(play(bgasync, launch % "began" + ASK))
+
+
+def test_20_finished_is_a_number_up_to_2_18_and_a_bool_from_2_19(bgasync: Lab) -> None:
+    ask = ASK.replace("answer is finished", "answer.finished is true").replace("retries: 40", "retries: 3")
+    run = play(bgasync, LAUNCH + ask)
+    if tuple(int(part) for part in run.ansible_version.split(".")[:2]) <= (2, 18):
+        fault = found(run)
+        assert set(fault) == {"asked_on"}
+        assert "times that its job has ended, and went on asking" in fault["asked_on"]
+    else:
+        assert not found(run)
+    assert not found(play(bgasync, LAUNCH + ASK))
+
+
+def test_22_no_log_on_the_launch_only(bgasync: Lab) -> None:
+    launch = "- {name: Launch, command: echo secret, async: 60, poll: 0, register: job, no_log: true}\n"
+    fault = found(play(bgasync, launch + ASK))
+    assert set(fault) == {"leaked"}
+    assert "has no_log, and a status task without it showed its result" in fault["leaked"]
+    run = play(bgasync, launch + ASK + "  no_log: true\n")
+    assert run.ok
+    assert not found(run)

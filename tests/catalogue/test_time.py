@@ -1,0 +1,72 @@
+"""Entries 9 to 14: the clocks of the play, of the host and of the task."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_bgasync import Lab, Outcome
+
+from .twins import ASK, found, play
+
+pytestmark = pytest.mark.bgasync(time_scale=0.2, strict=False)
+
+
+@pytest.mark.bgasync(strict=False)
+def test_9_the_play_gives_up_on_a_job_that_may_still_run(bgasync: Lab) -> None:
+    launch = "- {name: Launch, command: sleep 8, async: 60, poll: 0, register: job}\n"
+    run = play(bgasync, launch + ASK.replace("retries: 40", "retries: 2"))
+    fault = found(run)
+    assert {"gave_up", "uncollected"} <= set(fault)
+    assert "asked 2 times and gave up" in fault["gave_up"].replace("3 times", "2 times")  # the first try may count
+    assert "may run for 60 s" in fault["gave_up"]
+    assert not found(play(bgasync, launch.replace("sleep 8", "sleep 2") + ASK))
+
+
+@pytest.mark.bgasync(time_scale=0.1, strict=False)
+def test_10_the_play_counts_polls_and_the_host_seconds(bgasync: Lab) -> None:
+    """Of the two clocks the one of the play is faster here: its polls are compressed, and the limit has a floor."""
+    run = play(bgasync, "- {name: Launch, command: sleep 60, async: 12, poll: 12}\n")
+    job = run.job("Launch")
+    assert job.outcome is Outcome.TIMED_OUT
+    assert not job.collected
+    fault = found(run)
+    assert set(fault) - {"survivors"} == {"gave_up"}  # entry 23 may strike
+    assert "the play stopped asking for job 'Launch'" in fault["gave_up"]
+    launch = "- {name: Launch, command: sleep 60, async: 12, poll: 0, register: job}\n"
+    run = play(bgasync, launch + ASK.replace("retries: 40", "retries: 200") + "  failed_when: false\n")
+    assert run.job("Launch").outcome is Outcome.TIMED_OUT
+    assert run.job("Launch").collected
+    assert set(found(run)) <= {"survivors"}
+
+
+@pytest.mark.bgasync(strict=False)
+def test_13_the_timeout_of_a_task_does_not_cover_its_job(bgasync: Lab) -> None:
+    launch = "- {name: Launch, command: sleep 5, async: 30, poll: 1, timeout: 4}\n"
+    run = play(bgasync, launch)
+    assert run.ok
+    fault = found(run)
+    assert set(fault) == {"outlasted"}
+    assert "real seconds, and its task has timeout: 4" in fault["outlasted"]
+    assert not found(play(bgasync, launch.replace("sleep 5", "sleep 1")))
+
+
+def test_14_until_on_the_launch_launches_anew(bgasync: Lab) -> None:
+    run = play(
+        bgasync,
+        """
+- name: Launch
+  command: 'true'
+  async: 60
+  poll: 0
+  register: job
+  until: job.rc is defined
+  retries: 2
+  delay: 1
+""",
+    )
+    jobs = run.jobs.where(task="Launch")
+    assert len(jobs) > 1
+    fault = found(run)
+    assert set(fault) == {"relaunched", "uncollected"}
+    assert f"has until and launched {len(jobs)} jobs" in fault["relaunched"]
+    assert not found(play(bgasync, "- {name: Launch, command: 'true', async: 60, poll: 0, register: job}\n" + ASK))
