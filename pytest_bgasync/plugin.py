@@ -15,7 +15,7 @@ from pytest_bgasync.config import parse_settings
 from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.fixtures import ACCOUNT, JOB_LINES, PROGRESS, SETTINGS, bgasync, bgasync_engine, one_sentence
 from pytest_bgasync.images import Progress
-from pytest_bgasync.summary import JobLine, counted, table
+from pytest_bgasync.summary import JobLine, counted, remarked, table
 
 __all__ = ["bgasync", "bgasync_engine"]
 _bgasync_key = fixtures._bgasync_key
@@ -149,11 +149,11 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    tests: list[tuple[str, list[JobLine], list[str]]] = [
+    tests: list[tuple[str, list[JobLine], list[tuple[str, str]]]] = [
         (report.nodeid, lines, report.bgasync_remarks)
         for reports in terminalreporter.stats.values()
         for report in reports
-        if (lines := getattr(report, "bgasync_jobs", None))
+        if (lines := getattr(report, "bgasync_jobs", [])) or getattr(report, "bgasync_remarks", [])
     ]
     if not tests or config.get_verbosity() < 0:
         return
@@ -161,8 +161,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if config.get_verbosity() > 0:
         for nodeid, lines, remarks in tests:
             terminalreporter.write_line(nodeid)
-            for line in [*table(lines), *("\n".join(remarks).splitlines())]:
+            for line in [*table(lines), *remarked(remarks, cures=config.get_verbosity() > 1)]:
                 terminalreporter.write_line(f"  {line}")
-    terminalreporter.write_line(
-        counted([line for _, lines, _ in tests for line in lines], sum(len(remarks) for *_, remarks in tests))
-    )
+    jobs = [line for _, lines, _ in tests for line in lines]
+    count = sum(len(remarks) for *_, remarks in tests)
+    terminalreporter.write_line(counted(jobs, count, shown=config.get_verbosity() > 0))

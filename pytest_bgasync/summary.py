@@ -46,13 +46,23 @@ def job_line(job: Job, scale: float, *, declared: bool = False) -> JobLine:
     }
 
 
-def counted(lines: Iterable[JobLine], remarks: int = 0) -> str:
-    """Return how many jobs ended in which way, and how many remarks there are."""
+def counted(lines: Iterable[JobLine], remarks: int = 0, *, shown: bool = False) -> str:
+    """Return how many jobs ended in which way, and how many remarks there are; ``shown`` says that they stand above."""
     counts = Counter(line["outcome"] for line in lines)
     kinds = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
-    total = counts.total()
-    told = f"; {remarks} remark{'s' if remarks != 1 else ''} (shown with -v)" if remarks else ""
-    return f"{total} background job{'s' if total != 1 else ''}: {kinds}{told}"
+    text = _number(counts.total(), "background job") + (f": {kinds}" if kinds else "")
+    if remarks:
+        text += f"; {_number(remarks, 'remark')}" + ("" if shown else " (shown with -v)")
+    return text
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def remarked(remarks: Iterable[tuple[str, str]], *, cures: bool) -> list[str]:
+    """Return the lines of remarks, each followed by its cure if that is asked for."""
+    return [line for what, cure in remarks for line in ([what, f"-> {cure}"] if cures else [what])]
 
 
 def table(lines: list[JobLine]) -> list[str]:

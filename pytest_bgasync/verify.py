@@ -14,6 +14,8 @@ from pytest_bgasync.outcome import Outcome
 
 #: The kinds of findings that a declaration takes the place of.
 LEFT = ("uncollected", "running")
+#: Real seconds in which a job may end that nobody waits for, before it counts as running.
+ENDING = 2.0
 
 
 @dataclass
@@ -24,7 +26,8 @@ class Account:
     """
 
     faults: tuple[str, ...]
-    remarks: tuple[str, ...]
+    remarks: tuple[tuple[str, str], ...]
+    """Each with its cure."""
     declared: frozenset[str]
     """The marks of the jobs that were declared."""
     told: bool = False
@@ -37,10 +40,13 @@ def settle(lab: Lab, declarations: Sequence[Declaration], strict: Collection[str
     until they end or their time is over.
     """
     claims = claimed(lab.jobs, declarations)
+    tokens = frozenset(job.token for jobs in claims.values() for job in jobs)
     if patient:
         _watch(claims, lab.clock)
+    if patient and "running" in strict:
+        # What the play has fired last may be about to end.
+        take_stock([job for job in lab.jobs if not job.settled and job.token not in tokens], wait=ENDING)
     found = lab.findings
-    tokens = frozenset(job.token for jobs in claims.values() for job in jobs)
     rest = [f for f in found if f.kind not in LEFT or f.job is None or f.job.token not in tokens]
     with standing_still(lab.jobs):
         faults = [
@@ -50,7 +56,7 @@ def settle(lab: Lab, declarations: Sequence[Declaration], strict: Collection[str
         for finding in rest:
             if finding.kind in strict:
                 faults.append(_told(finding, lab.clock, shown))
-    remarks = [f"{finding}\n-> {finding.cure}" for finding in rest if finding.kind not in strict]
+    remarks = [(str(finding), finding.cure) for finding in rest if finding.kind not in strict]
     return Account(tuple(faults), tuple(remarks), tokens)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from textwrap import indent
 
 from pytest_bgasync import Lab, Run
+from pytest_bgasync.clock import Deadline
 
 #: A status task that waits for the job registered as ``job``.
 ASK = """
@@ -25,4 +26,6 @@ def play(bgasync: Lab, tasks: str, head: str = "", **options: object) -> Run:
 
 def found(run: Run) -> dict[str, str]:
     """Return what the harness says of a run, by kind; that job files are left behind is entry 28's alone."""
+    # What a playbook fires last may need a moment to end.
+    Deadline(2).wait_for(lambda: not run.jobs.where(outcome="running"), every=0.2)
     return {finding.kind: finding.what for finding in run.findings if finding.kind != "left_behind"}

@@ -43,7 +43,8 @@ def jobs(inner: Inner) -> None:
 def section(output: str) -> list[str]:
     """Return the lines of the summary of background jobs."""
     found = re.search(r"^=+ background jobs =+\n(.*?)^=+", output, re.MULTILINE | re.DOTALL)
-    return found[1].strip("\n").splitlines() if found else []
+    lines = found[1].strip("\n").splitlines() if found else []
+    return [line for line in lines if not line.startswith("  left_behind: ")]
 
 
 def assert_tabled(lines: list[str]) -> None:
@@ -62,7 +63,7 @@ def test_a_verbose_run_ends_with_what_each_job_did_even_with_workers_of_xdist(in
     assert sorted([lines[0], lines[3]]) == ["test_inner.py::test_one", "test_inner.py::test_two"]
     assert_tabled(lines[1:3])
     assert_tabled(lines[4:6])
-    assert lines[6:] == ["4 background jobs: 2 succeeded, 2 failed"]
+    assert lines[6:] == ["4 background jobs: 2 succeeded, 2 failed; 2 remarks"]
     inner.assert_nothing_left()
 
 
@@ -76,7 +77,7 @@ def test_a_run_ends_with_the_number_of_its_jobs_those_of_failed_tests_included(i
     inner.test(TEST + "    assert False, 'on purpose'\n")
     ended = inner.run()
     assert (ended.rc, ended.counts) == (1, {"failed": 1})
-    assert section(ended.output) == ["2 background jobs: 1 succeeded, 1 failed"]
+    assert section(ended.output) == ["2 background jobs: 1 succeeded, 1 failed; 1 remark (shown with -v)"]
 
 
 def test_no_summary_without_jobs(inner: Inner) -> None:

@@ -15,7 +15,9 @@ def test_the_server_is_healthy_and_outlives_its_job(bgasync: Lab) -> None:
     assert run.ok, run.stdout
     job = run.job("Start the server")
     assert (job.outcome, job.rc, job.limit) == (Outcome.SUCCEEDED, 0, 10)
+    assert run.result("Start the server").data["ansible_job_id"] == job.jid
     assert [process.args[-1] for process in job.survivors] == ["/opt/myapp/bin/server"]
+    assert [daemon.args[-1] for daemon in run.daemons("app1")] == ["/opt/myapp/bin/server"]
     assert '"status": "ok"' in bgasync.host.run("curl -s http://localhost:8080/health").stdout
 
 

@@ -20,6 +20,9 @@ def test_the_export_outlives_the_play_and_the_pid_file_names_it(bgasync: Lab) ->
     pid = int(host.read("/var/run/myapp-export.pid"))
     (export,) = (process for process in host.processes() if process.pid == pid)
     assert "/opt/myapp/bin/full-export" in export.args
+    (daemon,) = (daemon for daemon in run.daemons("app1") if daemon.pid == pid)
+    assert not daemon.writes_to_closed_pipe
+    assert not daemon.dies_with_session
     assert export.sid == pid  # in a session of its own: the end of the connection does not touch it
     assert Deadline(60).wait_for(lambda: "done" in host.read("/var/log/myapp/export.log"), every=0.5)
     assert host.run("cat /data/export/full_*.csv | wc -l").stdout.strip() == "15001"

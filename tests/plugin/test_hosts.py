@@ -1,0 +1,39 @@
+"""What a host is made of: limits, ports, and what an image lacks."""
+
+from __future__ import annotations
+
+from pytest_bgasync import Engine, Lab
+
+from .inner import Inner
+
+
+def test_a_host_may_use_only_so_much_and_listens_to_this_machine_only(bgasync: Lab) -> None:
+    for host in (bgasync.host, bgasync.localhost):
+        attrs = host.container.attrs
+        assert attrs["HostConfig"]["Memory"] == 1024**3
+        assert attrs["HostConfig"]["PidsLimit"] == 1024
+        assert [port["HostIp"] for port in attrs["NetworkSettings"]["Ports"]["22/tcp"]] == ["127.0.0.1"]
+
+
+def test_ansible_pipelines(bgasync: Lab) -> None:
+    run = bgasync.run_text("- {hosts: all, gather_facts: false, tasks: [{command: 'true'}]}", args=["-vvv"])
+    assert "EXEC" in run.stdout
+    assert "PUT" not in run.stdout  # no module is copied
+
+
+def test_what_a_bare_debian_lacks_is_added_by_itself(inner: Inner, bgasync_engine: Engine) -> None:
+    (bare,) = {tag for image in bgasync_engine.client.images.list("bgasync/base") for tag in image.tags}
+    look = ["sh", "-c", "command -v sshd python3 sudo || true"]
+    assert bgasync_engine.client.containers.run(bare, look, remove=True) == b""
+    inner.test(
+        f"""
+        import pytest
+
+        @pytest.mark.bgasync(image={bare!r})
+        def test_one(bgasync):
+            text = "- {{hosts: all, tasks: [{{name: Who, become: true, command: whoami}}]}}"
+            assert bgasync.run_text(text).result("Who").stdout == "root"
+        """
+    )
+    inner.run().assert_passed(1)
+    inner.assert_nothing_left()
