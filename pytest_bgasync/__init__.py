@@ -11,10 +11,12 @@ from pytest_bgasync.errors import (
     HostProblem,
     ImageProblem,
     JobDeadline,
+    NotRunning,
     NotThere,
     PlaybookProblem,
     UsageProblem,
 )
+from pytest_bgasync.findings import Finding
 from pytest_bgasync.hosts import CommandResult, Host
 from pytest_bgasync.jobs import Job, Jobs
 from pytest_bgasync.lab import Lab
@@ -35,6 +37,7 @@ __all__ = [
     "Engine",
     "EngineNotFound",
     "EngineRefused",
+    "Finding",
     "Host",
     "HostProblem",
     "ImageProblem",
@@ -42,6 +45,7 @@ __all__ = [
     "JobDeadline",
     "Jobs",
     "Lab",
+    "NotRunning",
     "NotThere",
     "Outcome",
     "PlaybookDeadline",
