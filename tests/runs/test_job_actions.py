@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import signal
+from typing import Any
 
 import pytest
 
 from pytest_bgasync import BgasyncError, Job, JobDeadline, Lab, Outcome
+from pytest_bgasync.census import Census, take_census
 from pytest_bgasync.clock import Deadline
 
 pytestmark = pytest.mark.bgasync(time_scale=0.01, strict=False)
@@ -92,3 +94,21 @@ def test_a_job_file_that_says_nothing_leaves_the_processes_to_speak(bgasync: Lab
     assert job.outcome == "running"
     job.lose()
     assert job.outcome == "lost"
+
+
+def test_waiting_takes_few_round_trips_and_ends_with_the_process(bgasync: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[float] = []
+
+    def counted(*args: Any, **kwargs: Any) -> Census:
+        asked.append(kwargs["wait"])
+        return take_census(*args, **kwargs)
+
+    monkeypatch.setattr("pytest_bgasync.hosts.take_census", counted)
+    quick = launched(bgasync, "sleep 4")
+    asked.clear()
+    assert quick.wait().outcome is Outcome.SUCCEEDED
+    assert len(asked) <= 4
+    lost = launched(bgasync, "sleep 3; pkill -9 -f [a]sync_wrapper; exec sleep 1000")
+    asked.clear()
+    assert lost.wait().outcome is Outcome.LOST  # long before its limit
+    assert len(asked) <= 4
