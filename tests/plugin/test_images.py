@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tarfile
 import uuid
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from docker.errors import APIError
 
 from pytest_bgasync import Engine
 
-from .inner import STUCK, Inner, assert_no_insides
+from .inner import STUCK, Inner, assert_no_insides, wait_until
 
 TEST = "import pytest\n@pytest.mark.bgasync(image={image!r})\ndef test_one(bgasync): {body}"
 #: Gives an interrupt the time to come between the steps of a start.
@@ -202,3 +203,29 @@ def test_ctrl_c_ends_a_run_that_waits_for_its_hosts(inner: Inner, name: str, sta
     assert "KeyboardInterrupt" in ended.output
     assert_no_insides(ended.output)
     inner.assert_nothing_left()
+
+
+def test_what_a_killed_build_of_a_folder_left_is_swept(inner: Inner, bgasync_engine: Engine) -> None:
+    inner.file("slow/Dockerfile", "ARG BGASYNC_TARGET\nFROM ${BGASYNC_TARGET}\nRUN date > /built\nRUN sleep 600\n")
+    inner.test(TEST.format(image="slow", body="pass"))
+    run = inner.start()
+    logs = inner.temp / "home" / ".cache" / "pytest-bgasync" / "logs"
+    made = re.compile(r"^ ---> ([0-9a-f]{12})$", re.MULTILINE)
+
+    def layers() -> list[str]:
+        return [number for log in logs.glob("*slow*.log") for number in made.findall(log.read_text())]
+
+    run.wait_for(lambda: len(layers()) >= 2, "the second step of the build")
+    half = layers()[-1]
+    assert bgasync_engine.client.images.get(half)
+    run.kill()
+    run.wait()
+
+    def swept() -> bool:
+        assert inner.bgasync("clean").rc == 0
+        return not any(
+            str(image.id).startswith(f"sha256:{half}") for image in bgasync_engine.client.images.list(all=True)
+        )
+
+    # The engine lets go of the image once it has noticed that nobody waits for the build.
+    wait_until(swept, within=60, what="the half-built image is gone")
