@@ -21,7 +21,7 @@ from pytest_bgasync.verdict import Process, Verdict, judge, payload
 #: Real seconds after its limit in which the slowest wrapper has ended a job.
 GRACE = 10.0
 #: Real seconds in which processes that were killed have gone from the process table.
-DYING = 1.0
+DYING = 2.0
 #: Real seconds after its start in which a module may not have come to run its command yet.
 PREPARING = 2.0
 #: How many hosts are asked at the same time.

