@@ -106,11 +106,17 @@ def marked(item: pytest.Item) -> Spec:
 
 
 def declared(item: pytest.Item) -> list[Declaration]:
-    """Return what the ``fire_and_forget`` markers of a test say, the nearest first."""
-    return [
-        parse_declaration(marker.args, marker.kwargs, inherited=node is not item)
-        for node, marker in item.iter_markers_with_node("fire_and_forget")
-    ]
+    """Return what the ``fire_and_forget`` markers of a test say, the nearest first.
+
+    The nearest are those of a parameter. For one task and host the nearest holds.
+    """
+    own = getattr(getattr(item, "callspec", None), "marks", [])
+    markers = sorted(item.iter_markers_with_node("fire_and_forget"), key=lambda found: found[1] not in own)
+    nearest: dict[tuple[str | None, str | None], Declaration] = {}
+    for node, marker in markers:
+        declaration = parse_declaration(marker.args, marker.kwargs, inherited=node is not item)
+        nearest.setdefault((declaration.task, declaration.host), declaration)
+    return list(nearest.values())
 
 
 def account(item: pytest.Item, *, patient: bool) -> Account | None:

@@ -61,6 +61,8 @@ class Launch:
     """Why its host, which answered, launched no job."""
     until: bool = False
     """Its task has ``until``, so that each try launches a job."""
+    retried: bool = False
+    """The same task launched another job before it had returned."""
     throttle: int = 0
     timeout: float = 0
     """The task keyword ``timeout``, 0 without one."""
@@ -96,6 +98,9 @@ def fold(
             full_name = full_names.get(event["task_id"]) or str(event["task"])
             overridden = bool({event["task"], full_name} & replaced)
             launch = _launch(event, clock, full_name, overridden=overridden)
+            for other in launches:
+                if launch.until and not other.ended_task and _place(other) == _place(launch):
+                    other.retried = True
             launches.append(launch)
             if launch.jid is not None:
                 by_jid[launch.jid] = launch
@@ -115,6 +120,10 @@ def fold(
         elif kind == "item_result" or (kind == "task_result" and not event["loop"]):
             _take_result(event, launches, by_jid)
     return launches
+
+
+def _place(launch: Launch) -> tuple[str, str, str]:
+    return (launch.task_id, launch.host, repr(launch.item))
 
 
 def _take_result(event: Event, launches: list[Launch], by_jid: dict[str, Launch]) -> None:

@@ -151,10 +151,10 @@ class Run:
             raise NotThere(f"{host!r} is no host of the scenario")
         take_stock(self.jobs)
         with standing_still(self.jobs):
-            owned = {job.token for job in self.jobs if job.outcome not in (Outcome.SUCCEEDED, Outcome.FAILED)}
+            over = {job.token for job in self.jobs if job.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)}
         secret = {job.token for job in self.jobs if job.no_log}
         processes = veiled(machine.census(pipes=True).processes, secret)
-        return daemons(processes, owned, self._began, self._ended)
+        return daemons(processes, over, self._began, self._ended)
 
     def job(self, task: str, *, host: str | None = None, item: Any = None) -> Job:
         """Return the one background job of a task; raises NotThere or Ambiguous, which list what there is."""

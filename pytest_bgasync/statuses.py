@@ -16,7 +16,7 @@ class Status:
     """A status task that has ended on one host, for one item where it has a loop.
 
     ``jid`` is None where it asked for no job. ``finished`` says for each time it asked what it was
-    told, ``found`` how often the job was found. ``fine`` says that the play takes it for a
+    told, ``found`` whether it found the job the last time. ``fine`` says that the play takes it for a
     success or passes over its failure, ``hidden`` that its answer is not shown because of no_log.
     """
 
@@ -25,7 +25,7 @@ class Status:
     label: str | None
     jid: str | None
     finished: tuple[bool, ...]
-    found: int
+    found: bool
     status: str
     fine: bool
     hidden: bool
@@ -75,7 +75,7 @@ def _status(event: Event, polls: list[Event]) -> Status:
         label=event.get("label"),
         jid=own[-1]["jid"] if own else None,
         finished=tuple(poll["finished"] and poll["found"] for poll in own),
-        found=sum(poll["found"] for poll in own),
+        found=bool(own) and own[-1]["found"],
         status=event["status"],
         fine=event["status"] in ("ok", "changed") or event["ignored"],
         hidden=event["hidden"],

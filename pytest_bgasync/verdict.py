@@ -121,11 +121,11 @@ def payload(processes: Sequence[Process], token: str) -> list[Process]:
     return sorted(own, key=lambda p: (p.started_at, p.pid))
 
 
-def daemons(processes: Sequence[Process], at_work: Collection[str], began: float, ended: float) -> list[Process]:
+def daemons(processes: Sequence[Process], over: Collection[str], began: float, ended: float) -> list[Process]:
     """Return the processes that a run has left running: born between ``began`` and ``ended``, and no async job.
 
-    ``at_work`` are the marks of jobs that own what they started: those that run, and those
-    whose processes are survivors. What a process from before the run has started, a
+    ``over`` are the marks of the jobs of the run that came to their own end: what they left is no
+    job any more. All other jobs own what they started. What a process from before the run has started, a
     worker of a database for example, is its own affair, unless a task of the run is in its marks.
     """
     by_pid = {process.pid: process for process in processes}
@@ -148,7 +148,7 @@ def daemons(processes: Sequence[Process], at_work: Collection[str], began: float
         if process.alive
         and not process.is_wrapper
         and began <= process.started_at <= ended
-        and process.job not in at_work
+        and (process.job is None or process.job in over)
         and of_the_run(process)
     ]
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from pytest_bgasync.findings import Facts, Finding, named
+from pytest_bgasync.jobs import Job
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.tasks import place
 
@@ -23,11 +24,20 @@ def find(facts: Facts) -> Iterator[Finding]:
     for result in facts.tasks.results:
         if result.status != "failed" or not _MISSING.search(result.msg):
             continue
-        job = next((job for job in facts.jobs if job.host == result.host and job.rc is None), None)
+        job = next((job for job in facts.jobs if job.host == result.host and _has_none(job, result.started_at)), None)
         if job is not None:
             how = "timed out" if job.outcome is Outcome.TIMED_OUT else f"is {job.outcome}"
+            if job.outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
+                how = "had been launched only"
             what = (
                 f"task {place(result.task, result.host, result.item, result.label)} failed before it began: it reads an"
                 f" rc, and {named(job)} {how} and has none; what stands after it did not run"
             )
             yield Finding(KIND, result.task, result.host, what, CURE, job)
+
+
+def _has_none(job: Job, at: float) -> bool:
+    """Say whether what the play knew of a job at that moment had no rc: a launch, or a job without a result."""
+    if job.outcome not in (Outcome.SUCCEEDED, Outcome.FAILED):
+        return True
+    return job.poll == 0 and job.rc is not None and not any(poll.finished and poll.at <= at for poll in job.polls)

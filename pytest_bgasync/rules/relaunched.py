@@ -15,14 +15,13 @@ CURE = "take until off the task that launches, and put it on an async_status tas
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    """Find tasks with until that launched several jobs in one place."""
+    """Find tasks with until that launched further jobs before they returned."""
     places: dict[Any, list[Job]] = defaultdict(list)
     for job in facts.jobs:
-        if job.launch.until:
+        if job.launch.retried:
             places[job.launch.task_id, job.host, repr(job.item)].append(job)
     for jobs in places.values():
-        first = jobs[0]
-        if len(jobs) > 1:
-            where = place(first.task, first.host, first.item, first.label)
-            what = f"task {where} has until and launched {len(jobs)} jobs, one at each try"
-            yield Finding(KIND, first.task, first.host, what, CURE, first)
+        first, count = jobs[0], len(jobs) + 1
+        where = place(first.task, first.host, first.item, first.label)
+        what = f"task {where} has until and launched {count} jobs, one at each try"
+        yield Finding(KIND, first.task, first.host, what, CURE, first)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pytest_bgasync.findings import Facts, Finding
+from pytest_bgasync.findings import Facts, Finding, named
+from pytest_bgasync.jobs import Job
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.rules.missed import told
 from pytest_bgasync.statuses import Status
+from pytest_bgasync.verdict import gave_up
 
 KIND = "swallowed"
 CURE = (
@@ -19,8 +21,21 @@ CURE = (
 def find(facts: Facts) -> Iterator[Finding]:
     """Find statuses without an answer that the play takes for a success or passes over."""
     for status in facts.statuses:
-        if status.fine and not status.hidden and (status.found == 0 or _is_lost(status, facts)):
+        if status.fine and not status.hidden and (not status.found or _is_lost(status, facts)):
             yield Finding(KIND, status.task, status.host, f"{told(status, facts)}, and the play went on", CURE)
+    for job in facts.jobs:
+        if gave_up(job.launch) and job.outcome is Outcome.LOST and _passed_over(job, facts):
+            what = f"{named(job)} was lost while its task waited for it, and the play went on"
+            yield Finding(KIND, job.task, job.host, what, CURE, job)
+
+
+def _passed_over(job: Job, facts: Facts) -> bool:
+    """Say whether the task that launched a job and waited for it looks fine."""
+    return any(
+        result.ignored or result.status in ("ok", "changed")
+        for result in facts.tasks.results
+        if (result.task_id, result.host, result.item) == (job.launch.task_id, job.host, job.item)
+    )
 
 
 def _is_lost(status: Status, facts: Facts) -> bool:

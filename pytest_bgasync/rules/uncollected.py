@@ -30,7 +30,7 @@ def _why(job: Job) -> str:
     launch, polls = job.launch, job.polls
     if launch.misses:
         return why_missed(launch.misses[-1], launch)
-    if launch.until:
+    if launch.retried:
         return "until launches another job at each try, and only the last one is registered"
     asked = (
         f"the play asked {len(polls)} times and was never told that it has ended" if polls else "no task asked for it"

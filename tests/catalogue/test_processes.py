@@ -47,7 +47,19 @@ def test_25_the_wrapper_was_killed(bgasync: Lab) -> None:
     assert "its job file says no more than that it has started, and no process is left" in fault["uncollected"]
     masked = found(play(bgasync, launch + kill + ask + "  ignore_errors: true\n"))
     assert "never learnt how job 'Launch'" in masked["swallowed"]
+    waits = "- {name: Wait, shell: '(%s) & sleep 100', async: 60, poll: 5, ignore_errors: true}\n"
+    both = "sleep 2; pkill -9 -f [a]sync_wrapper; pkill -9 sleep"
+    fault = found(play(bgasync, waits % both))
+    assert "was lost while its task waited for it, and the play went on" in fault["swallowed"]
     assert not found(play(bgasync, LAUNCH % "sleep 1" + ASK))
+
+
+def test_25_the_job_file_goes_while_the_play_asks(bgasync: Lab) -> None:
+    remove = "- {name: Tidy up, shell: '(sleep 3; rm -f ~/.ansible_async/*) > /dev/null 2>&1 &'}\n"
+    fault = found(play(bgasync, LAUNCH % "sleep 6" + remove + GO_ON))
+    assert set(fault) == {"uncollected", "swallowed"}
+    assert "its job file was not in /home/ansible/.ansible_async any more" in fault["swallowed"]
+    assert not found(play(bgasync, LAUNCH % "sleep 2" + ASK + remove))
 
 
 @pytest.mark.parametrize(
@@ -145,3 +157,8 @@ def test_32_two_package_installations_fight_for_the_lock(bgasync: Lab) -> None:
     assert run.ok
     assert all(job.outcome is Outcome.SUCCEEDED for job in run.jobs)
     assert not found(run)
+
+
+def test_jobs_of_an_earlier_run_are_no_daemons_of_the_next(bgasync: Lab) -> None:
+    play(bgasync, LAUNCH % "while sleep 0.2; do :; done")
+    assert play(bgasync, "- {name: Wait, command: sleep 2}\n").daemons("host1") == []

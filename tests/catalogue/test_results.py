@@ -41,6 +41,15 @@ def test_16_a_job_that_timed_out_has_no_rc_and_the_rollback_is_lost(bgasync: Lab
     assert set(found(run)) <= {"survivors"}
 
 
+def test_16_a_launch_has_no_rc_and_other_results_without_one_are_not_meant(bgasync: Lab) -> None:
+    report = "- {name: Report, debug: {msg: done}, when: %s.rc == 0, ignore_errors: true}\n"
+    fault = found(play(bgasync, LAUNCH + report % "job" + ASK))
+    assert "had been launched only and has none" in fault["no_rc"] or "is running and has none" in fault["no_rc"]
+    touch = "- {name: Touch, file: {path: /tmp/x, state: touch}, async: 60, poll: 1, register: job}\n"
+    assert not found(play(bgasync, touch + report % "job"))
+    assert not found(play(bgasync, LAUNCH + ASK + report % "answer"))
+
+
 def test_17_the_failure_of_a_job_fails_its_status(bgasync: Lab) -> None:
     launch = "- {name: Launch, command: 'false', async: 60, poll: 0, register: job}\n"
     report = "- {name: Report the failure, debug: {msg: failed}, when: answer is failed}\n"

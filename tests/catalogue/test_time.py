@@ -70,3 +70,25 @@ def test_14_until_on_the_launch_launches_anew(bgasync: Lab) -> None:
     assert set(fault) == {"relaunched", "uncollected"}
     assert f"has until and launched {len(jobs)} jobs" in fault["relaunched"]
     assert not found(play(bgasync, "- {name: Launch, command: 'true', async: 60, poll: 0, register: job}\n" + ASK))
+
+
+def test_14_a_handler_that_is_flushed_twice_is_not_launched_anew(bgasync: Lab) -> None:
+    run = bgasync.run_text("""
+- hosts: all
+  gather_facts: false
+  tasks:
+    - {name: Notify, command: 'true', notify: Handle}
+    - meta: flush_handlers
+    - {name: Notify again, command: 'true', notify: Handle}
+  handlers:
+    - {name: Launch, command: 'true', async: 60, poll: 0, until: job is not failed, register: job, listen: Handle}
+    - name: Ask
+      async_status: {jid: "{{ job.ansible_job_id }}"}
+      register: answer
+      until: answer is finished
+      retries: 40
+      delay: 1
+      listen: Handle
+""")
+    assert len(run.jobs) == 2
+    assert not found(run)

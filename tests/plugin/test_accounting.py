@@ -196,6 +196,7 @@ def test_a_declaration_may_stand_on_a_class_a_module_or_a_parameter(inner: Inner
 
         failing = pytest.param("fail", marks=pytest.mark.fire_and_forget("Fail", rc=3))
 
+        @pytest.mark.fire_and_forget("Fail", count=0)
         @pytest.mark.parametrize("jobs", ["succeed", failing])
         def test_each(bgasync, jobs):
             bgasync.run("jobs.yml", extra_vars={{"jobs": jobs}})

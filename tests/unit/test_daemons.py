@@ -13,8 +13,8 @@ from .made import process
 INIT = process(1, ppid=0, args=("/sbin/init",), job=None, started_at=-10.0)
 
 
-def left(*others: Process, at_work: tuple[str, ...] = ()) -> list[int]:
-    return [p.pid for p in daemons([INIT, *others], at_work, 0.0, 100.0)]
+def left(*others: Process, over: tuple[str, ...] = ()) -> list[int]:
+    return [p.pid for p in daemons([INIT, *others], over, 0.0, 100.0)]
 
 
 def daemon(pid: int = 20, **fields: Any) -> Process:
@@ -29,11 +29,11 @@ def test_what_was_born_in_the_run_and_lives_is_left() -> None:
     "fields", [{"started_at": -1.0}, {"started_at": 101.0}, {"state": "Z"}, {"ppid": 0}, {"job": "token"}]
 )
 def test_what_is_older_younger_dead_from_outside_or_a_jobs_is_not(fields: dict[str, Any]) -> None:
-    assert left(daemon(**fields), at_work=("token",)) == []
+    assert left(daemon(**fields)) == []
 
 
 def test_what_a_job_that_has_ended_left_is() -> None:
-    assert left(daemon(job="token")) == [20]
+    assert left(daemon(job="token"), over=("token",)) == [20]
 
 
 def test_what_a_process_from_before_the_run_has_started_is_its_own_affair() -> None:

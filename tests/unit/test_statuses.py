@@ -24,13 +24,13 @@ def only(*events: Event) -> Status:
 
 def test_it_keeps_what_it_was_told_each_time() -> None:
     status = only(job_polled(), job_polled(finished=True), answer())
-    assert (status.jid, status.finished, status.found) == ("j1.1", (False, True), 2)
+    assert (status.jid, status.finished, status.found) == ("j1.1", (False, True), True)
     assert (status.task, status.host, status.fine, status.msg) == ("Ask", "host1", True, "told")
 
 
 def test_a_job_that_was_not_found_has_not_finished_whatever_ansible_says() -> None:
     status = only(job_polled(finished=True, found=False), answer(status="failed"))
-    assert (status.finished, status.found, status.fine) == ((False,), 0, False)
+    assert (status.finished, status.found, status.fine) == ((False,), False, False)
 
 
 def test_a_failure_that_is_passed_over_is_fine() -> None:
