@@ -38,7 +38,10 @@ def test_23_24_a_timeout_leaves_the_payload_alive(bgasync: Lab, escape: str) -> 
 
 def test_25_the_wrapper_was_killed(bgasync: Lab) -> None:
     launch = LAUNCH % "sleep 100"
-    kill = "- {name: Run out of memory, shell: 'pkill -9 -f [a]sync_wrapper; pkill -9 sleep; true'}\n"
+    kill = """
+- name: Run out of memory
+  shell: timeout 20 sh -c 'until pgrep -x sleep; do true; done'; pkill -9 -f [a]sync_wrapper; pkill -9 -x sleep; true
+"""
     ask = ASK.replace("retries: 40", "retries: 3")
     run = play(bgasync, launch + kill + ask)
     assert run.job("Launch").outcome is Outcome.LOST
@@ -56,10 +59,12 @@ def test_25_the_wrapper_was_killed(bgasync: Lab) -> None:
 
 def test_25_the_job_file_goes_while_the_play_asks(bgasync: Lab) -> None:
     remove = "- {name: Tidy up, shell: '(sleep 3; rm -f ~/.ansible_async/*) > /dev/null 2>&1 &'}\n"
-    fault = found(play(bgasync, LAUNCH % "sleep 6" + remove + GO_ON))
+    run = play(bgasync, LAUNCH % "sleep 6" + remove + GO_ON)
+    run.job("Launch").wait()
+    fault = found(run)
     assert set(fault) == {"uncollected", "swallowed"}
     assert "its job file was not in /home/ansible/.ansible_async any more" in fault["swallowed"]
-    assert not found(play(bgasync, LAUNCH % "sleep 2" + ASK + remove))
+    assert not found(play(bgasync, LAUNCH % "sleep 2" + ASK))
 
 
 @pytest.mark.parametrize(

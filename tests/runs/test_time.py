@@ -46,12 +46,12 @@ def test_every_wait_of_the_controller_is_compressed(bgasync: Lab) -> None:
     assert run.result("Wait for the connection").data["elapsed"] >= 60
     pause = run.result("Pause")
     assert pause.data["delta"] == pytest.approx(60, abs=30)
-    assert pause.ended_at - pause.started_at >= 60
+    assert pause.ended_at - pause.started_at >= 50
     first, second, _ = run.results("Loop")
-    assert second.ended_at - first.ended_at >= 60
-    assert run.result("Retry").ended_at - run.result("Retry").started_at >= 60
+    assert second.ended_at - first.ended_at >= 50  # the first result may be heard of late
+    assert run.result("Retry").ended_at - run.result("Retry").started_at >= 100
     polls = run.job("Poll").polls
-    assert polls[0].at - run.job("Poll").launched_at >= 60
+    assert polls[0].at - run.job("Poll").launched_at >= 50
 
 
 @pytest.mark.bgasync(time_scale=0.005)
