@@ -91,10 +91,12 @@ class Run:
         late = [job for job in self.jobs if gave_up(job.launch)]
 
         def seen_to_their_end() -> bool:
-            open_ = [job for job in late if not job.settled]
-            if open_:
-                self._seen |= take_stock(open_, wait=min(patience.left, max(job.limit_wall for job in open_) + GRACE))
-            return all(job.settled for job in late)
+            with standing_still(late):
+                running = [job for job in late if job.outcome is Outcome.RUNNING]
+            if running:
+                wait = min(patience.left, max(job.limit_wall for job in running) + GRACE)
+                self._seen |= take_stock(running, wait=wait)
+            return not running
 
         patience.wait_for(seen_to_their_end)
 

@@ -155,7 +155,8 @@ def daemons(processes: Sequence[Process], over: Collection[str], began: float, e
 
 def gave_up(launch: Launch) -> bool:
     """Say whether a poll > 0 task ended because the controller stopped asking for its job."""
-    return launch.poll > 0 and launch.ended_task and not any(poll.finished for poll in launch.polls)
+    waited = launch.poll > 0 and launch.jid is not None
+    return waited and launch.ended_task and not any(poll.finished for poll in launch.polls)
 
 
 def _written(file: JobFile | None) -> Verdict | None:

@@ -50,7 +50,9 @@ def settle(lab: Lab, declarations: Sequence[Declaration], strict: Collection[str
     rest = [f for f in found if f.kind not in LEFT or f.job is None or f.job.token not in tokens]
     with standing_still(lab.jobs):
         faults = [
-            fault for declaration, jobs in claims.items() for fault in _faults(declaration, jobs, lab.clock, patient)
+            fault
+            for declaration, jobs in claims.items()
+            for fault in [*_number(declaration, jobs, lab.jobs), *_faults(declaration, jobs, lab.clock, patient)]
         ]
         shown: set[str] = set()
         for finding in rest:
@@ -81,16 +83,23 @@ def _patience(declaration: Declaration, job: Job, clock: Clock) -> float:
     return 0 if declaration.outcome is Outcome.RUNNING else job.limit_wall + GRACE
 
 
+def _number(declaration: Declaration, jobs: Sequence[Job], all_jobs: Sequence[Job]) -> list[str]:
+    """Say whether a declaration has another number of jobs than it should; a job counts for all that name its task."""
+    if declaration.task is not None:
+        jobs = [job for job in all_jobs if declaration.covers(job)]
+    if declaration.count is not None and len(jobs) != declaration.count:
+        return [f"fire_and_forget: {declaration} launched {_jobs(len(jobs))} instead of {declaration.count}"]
+    if not jobs and declaration.count is None and declaration.task is not None and not declaration.inherited:
+        return [
+            f"fire_and_forget: {declaration} launched no job\n"
+            "-> see that the name is that of the task, or say count=0 if it should launch none"
+        ]
+    return []
+
+
 def _faults(declaration: Declaration, jobs: Sequence[Job], clock: Clock, patient: bool) -> list[str]:
     """Say where the jobs of a declaration differ from it."""
     faults = []
-    if declaration.count is not None and len(jobs) != declaration.count:
-        faults.append(f"fire_and_forget: {declaration} launched {_jobs(len(jobs))} instead of {declaration.count}")
-    elif not jobs and declaration.count is None and declaration.task is not None and not declaration.inherited:
-        faults.append(
-            f"fire_and_forget: {declaration} launched no job\n"
-            "-> see that the name is that of the task, or say count=0 if it should launch none"
-        )
     for job in jobs:
         if job.outcome is Outcome.RUNNING and not patient:
             continue  # the test has failed already, nobody waited for it

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from pytest_bgasync import Ambiguous, Lab, NotThere, Outcome
@@ -347,3 +349,16 @@ def test_one_play_of_several_that_matches_no_host_is_remarked(bgasync: Lab) -> N
     assert [str(finding) for finding in run.findings] == [
         "unmatched: play 'Set the database up' (hosts: dbservres) matches no host of the scenario"
     ]
+
+
+def test_a_waiting_task_whose_host_is_gone_does_not_hold_the_run(bgasync: Lab) -> None:
+    bgasync.host.container.stop()
+    began = time.monotonic()
+    run = bgasync.run_text("""
+- hosts: all
+  gather_facts: false
+  tasks: [{name: Wait, ansible.builtin.command: "true", async: 600, poll: 5}]
+""")
+    assert run.job("Wait").outcome is Outcome.UNREACHABLE
+    assert not run.findings
+    assert time.monotonic() - began < 60  # and not as long as the deadline of the run
