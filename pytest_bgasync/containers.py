@@ -16,10 +16,10 @@ from pathlib import PurePosixPath
 from typing import Any
 
 import docker.models.containers
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import APIError, NotFound
 
 from pytest_bgasync.clock import Deadline
-from pytest_bgasync.engine import Engine, reason
+from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import CommandDeadline, HostProblem
 
 #: Real seconds that one command on a container may take unless it says otherwise.
@@ -51,7 +51,7 @@ class Container:
         self.name, self.label = name, label
         try:
             self.id: str = self._api.create_container(name=name, stdin_open=True, **create)["Id"]
-        except DockerException as error:
+        except FAILURES as error:
             raise HostProblem(f"host {label} could not be created: {reason(error)}") from None
         try:
             # Not detached, so that standard input closes with the first connection to it.
@@ -59,7 +59,7 @@ class Container:
             self._console = _Console(self._api.attach_socket(self.id, attach))
             self._api.start(self.id)
             self.attrs: dict[str, Any] = self._api.inspect_container(self.id)
-        except DockerException as error:
+        except FAILURES as error:
             self.remove()
             raise HostProblem(f"host {label} could not be started: {reason(error)}") from None
 
@@ -100,7 +100,7 @@ class Container:
         try:
             run = self._api.exec_create(self.id, list(command), user=user)["Id"]
             stream = self._api.exec_start(run, socket=True)
-        except DockerException as error:
+        except FAILURES as error:
             raise HostProblem(f"host {self.label} cannot run a command: {reason(error)}") from None
         try:
             output = _demultiplexed(stream, deadline)
@@ -109,6 +109,8 @@ class Container:
                 f"on host {self.label} the command {list(command)!r} did not end within {within:g} s:"
                 " give it more time, or see what it waits for"
             ) from None
+        except OSError as error:
+            raise HostProblem(f"host {self.label} went away during a command: {reason(error)}") from None
         finally:
             _close(stream)
         state: dict[str, Any] = {}
@@ -119,7 +121,7 @@ class Container:
 
         try:
             deadline.wait_for(ended)
-        except DockerException as error:
+        except FAILURES as error:
             raise HostProblem(f"host {self.label} went away during a command: {reason(error)}") from None
         if state["ExitCode"] is None:
             raise HostProblem(f"host {self.label} went away during the command {list(command)!r}")
@@ -139,14 +141,14 @@ class Container:
             tar.addfile(entry, io.BytesIO(content))
         try:
             self._api.put_archive(self.id, str(place.parent), archive.getvalue())
-        except DockerException as error:
+        except FAILURES as error:
             raise HostProblem(f"{path} could not be written on host {self.label}: {reason(error)}") from None
 
     def model(self) -> docker.models.containers.Container:
         """Return the docker SDK's object; raises HostProblem once the container has gone."""
         try:
             return self._client.containers.get(self.id)
-        except DockerException as error:
+        except FAILURES as error:
             raise HostProblem(f"host {self.label} has gone: {reason(error)}") from None
 
     def remove(self) -> None:
@@ -155,9 +157,9 @@ class Container:
             self._api.remove_container(self.id, force=True, v=True)
         except NotFound:
             pass
-        except APIError as error:
-            if error.status_code != 409:  # 409: it is being removed already
-                raise HostProblem(f"host {self.label} could not be removed: {reason(error)}") from None
+        except FAILURES as error:
+            if not isinstance(error, APIError) or error.status_code != 409:  # 409: it is being removed already
+                raise self._unremoved(error) from None
             Deadline(COMMAND).wait_for(self._gone)
         finally:
             if hasattr(self, "_console"):
@@ -168,7 +170,12 @@ class Container:
             self._api.inspect_container(self.id)
         except NotFound:
             return True
+        except FAILURES as error:
+            raise self._unremoved(error) from None
         return False
+
+    def _unremoved(self, error: Exception) -> HostProblem:
+        return HostProblem(f"host {self.label} could not be removed: {reason(error)}")
 
 
 class _Console:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -29,6 +30,12 @@ INSTALL = (
 ANSWER, START = 30, 60
 #: Seconds by which the start of a process may seem to move when the clock is set.
 TOLERANCE = 2
+
+#: What a client raises when its engine refuses, and when that has gone: requests' own errors are OSErrors.
+FAILURES = (DockerException, OSError)
+
+#: How Docker and Podman begin the line that says why they end; a stack may follow it.
+_LAST_WORDS = re.compile(r"panic: |fatal error: |failed to start daemon|Error: |time=.* level=fatal ")
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1", None)
 Connect = Callable[[int], docker.DockerClient]
@@ -83,7 +90,7 @@ def _answering(environ: Mapping[str, str], service: Service) -> Engine | None:
         _raise_if_remote(host)
         try:
             return Engine(host, lambda t: docker.from_env(environment=dict(environ), timeout=t), service)
-        except (DockerException, OSError, ValueError) as error:
+        except (*FAILURES, ValueError) as error:
             _raise_if_refused(host, error)
             raise EngineNotFound(
                 f"no container engine answers at DOCKER_HOST={host} ({reason(error)}):"
@@ -93,7 +100,7 @@ def _answering(environ: Mapping[str, str], service: Service) -> Engine | None:
     for url, tls in _addresses(environ):
         try:
             return Engine(url, partial(_client, url, tls), service)
-        except (DockerException, OSError, ValueError) as error:
+        except (*FAILURES, ValueError) as error:
             try:
                 _raise_if_refused(url, error)
             except EngineRefused as refusal:
@@ -113,7 +120,7 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[tuple[str, docker.tls.TLS
         if context is not None and context.name != "default":
             _raise_if_remote(str(context.Host))
             yield str(context.Host), context.TLSConfig or False
-    except (DockerException, OSError, ValueError, KeyError):
+    except (*FAILURES, ValueError, KeyError):
         pass  # a context that cannot be read is as good as none
     home = Path(environ.get("HOME", "/nonexistent"))
     runtime = _runtime(environ)
@@ -159,6 +166,11 @@ def _raise_if_refused(url: str, error: Exception) -> None:
 
 def reason(error: Exception) -> str:
     """Return what an error of the engine says, in one line."""
+    if isinstance(error, OSError) and not isinstance(error, DockerException):  # requests wraps what it meets
+        inner: BaseException = error
+        while nested := next((part for part in inner.args if isinstance(part, BaseException)), None):
+            inner = nested
+        return f"the engine does not answer: {getattr(inner, 'strerror', None) or inner}"
     text = str(getattr(error, "explanation", None) or error).removeprefix("Error while fetching server API version: ")
     return (text.strip() or type(error).__name__).splitlines()[0][:300]
 
@@ -239,9 +251,10 @@ class Service:
             self._users.release()
 
     def log_tail(self) -> str:
-        """Return the last lines of the engine's log, as one."""
+        """Return the lines of the engine's log that say why it ended, else its last ones, as one."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        return " / ".join(lines[-3:])
+        telling = [line for line in lines if _LAST_WORDS.match(line)]
+        return " / ".join((telling or lines)[-3:])
 
     def _read_note(self) -> dict[str, Any] | None:
         try:

@@ -10,9 +10,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import ImageNotFound
 
-from pytest_bgasync.engine import Engine, reason
+from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import ImageProblem
 from pytest_bgasync.locks import cache_folder, locked
 from pytest_bgasync.owner import OWNER, owner_label
@@ -79,12 +79,12 @@ class Images:
             return images.get(name)
         except ImageNotFound:
             self._progress(f"pulling {name}")
-        except DockerException as error:
+        except FAILURES as error:
             raise ImageProblem(f"{name!r} is no name of an image ({error}): write it as NAME or NAME:TAG") from None
         try:
             repository, _, tag = name.rpartition(":") if ":" in name.split("/")[-1] else (name, "", "latest")
             return self._engine.patient_client(PULL).images.pull(repository, tag=tag)
-        except (DockerException, OSError) as error:
+        except FAILURES as error:
             raise ImageProblem(
                 f"image {name!r} is not in the engine and cannot be pulled ({reason(error)}):"
                 f" check its name, or build or load it first{_nor_a_folder(name, folders)}"
@@ -103,7 +103,7 @@ class Images:
         script = f'PATH="$PATH:/usr/sbin:/sbin"; {probe} . /etc/os-release; echo "ID=$ID $ID_LIKE"'
         try:
             output = self._output(image, ["/bin/sh", "-c", script])
-        except (DockerException, OSError) as error:
+        except FAILURES as error:
             raise ImageProblem(
                 f"image {name!r} cannot be looked into ({reason(error)}):"
                 " a host needs a Linux image with /bin/sh and /etc/os-release"
@@ -196,7 +196,7 @@ class Images:
                     stream.write(text)
                     if text.startswith("Step "):
                         self._progress("  " + text.strip())
-        except (DockerException, OSError) as error:
+        except FAILURES as error:
             raise ImageProblem(f"image {tag} could not be built ({reason(error)}); its log is {log}") from None
         finally:
             client.close()
@@ -215,7 +215,7 @@ class Images:
             self._engine.client.images.get(tag)
         except ImageNotFound:
             return False
-        except APIError as error:
+        except FAILURES as error:
             raise ImageProblem(f"the engine cannot say whether image {tag} is there ({reason(error)})") from None
         return True
 

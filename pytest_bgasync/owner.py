@@ -14,9 +14,8 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from docker.errors import DockerException
 
-from pytest_bgasync.engine import TOLERANCE, Engine
+from pytest_bgasync.engine import FAILURES, TOLERANCE, Engine
 from pytest_bgasync.locks import cache_folder
 
 OWNER = "bgasync.owner"
@@ -55,17 +54,17 @@ def sweep(engine: Engine) -> list[str]:
     for container in client.containers.list(all=True, filters=ours, ignore_removed=True):
         # A container ends with its run by itself; what is left was created and never started.
         if _dead(container.attrs["Config"]["Labels"][OWNER], container.attrs["Created"], container.status != "running"):
-            with suppress(DockerException):
+            with suppress(*FAILURES):
                 container.remove(force=True, v=True)
                 removed.append(f"container {container.name}")
     for network in client.networks.list(filters=ours):
         if _dead(network.attrs["Labels"][OWNER], network.attrs["Created"], unused=True):
-            with suppress(DockerException):  # the engine refuses while a container is on it
+            with suppress(*FAILURES):  # the engine refuses while a container is on it
                 network.remove()
                 removed.append(f"network {network.name}")
     for image in client.images.list(filters={**ours, "dangling": True}):
         if _dead(image.labels[OWNER], image.attrs["Created"], unused=True):
-            with suppress(DockerException):
+            with suppress(*FAILURES):
                 client.images.remove(str(image.id))
                 removed.append(f"image {image.short_id}")
     for log in (cache_folder() / "logs").glob("*.log"):
@@ -82,7 +81,7 @@ def _sweep_build(client: Any, log: Path) -> list[str]:
     removed = []
     for number in _STEP.findall(steps):
         if number in dangling:
-            with suppress(DockerException):  # the engine refuses while others stand on it
+            with suppress(*FAILURES):  # the engine refuses while others stand on it
                 client.images.remove(dangling[number].id)
                 removed.append(f"image {number}")
     return removed

@@ -14,12 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from docker.errors import DockerException
 
 from pytest_bgasync import ssh
 from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.containers import Container
-from pytest_bgasync.engine import Engine, reason
+from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import HostProblem
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import Jobs
@@ -68,7 +67,7 @@ class Scenario:
         self.control.mkdir()
         try:
             self._engine.client.networks.create(self._network, driver="bridge", labels=owner_label())
-        except DockerException as error:
+        except FAILURES as error:
             raise HostProblem(
                 f"the network of the scenario could not be created ({reason(error)}): remove networks that nothing uses"
                 " (bgasync clean removes those of dead runs)"
@@ -121,6 +120,7 @@ class Scenario:
         self._closing = True
         self._starters.shutdown(cancel_futures=True)  # so that all that has been started is known
         end_processes(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
         problems: list[Exception] = []
         if self._containers:
             with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
@@ -130,9 +130,8 @@ class Scenario:
             # Asked for by name: an interrupt may have come while it was made.
             for network in self._engine.client.networks.list(names=[self._network]):
                 network.remove()
-        except DockerException as error:
+        except FAILURES as error:
             problems.append(HostProblem(f"network {self._network} could not be removed: {reason(error)}"))
-        shutil.rmtree(self.folder, ignore_errors=True)
         if problems:
             raise problems[0]
 

@@ -121,6 +121,7 @@ class Inner:
         self.path = pytester.path
         self._pytester = pytester
         self._engine = engine
+        self.engine_url = engine.url
         self._mark = uuid.uuid4().hex
         self._runs: list[Started] = []
         # Not below the folder of the test: sockets live there, and their paths must be short.
@@ -244,7 +245,7 @@ class Inner:
         ours = {name: value for name, value in os.environ.items() if not name.startswith(others)}
         return {
             **ours,
-            "DOCKER_HOST": self._engine.url,
+            "DOCKER_HOST": self.engine_url,
             "HOME": str(self.temp / "home"),
             "INNER_LABELS": str(self._labels),
             "INNER_MARK": self._mark,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import uuid
@@ -15,7 +16,8 @@ import pytest
 from pytest_bgasync import Engine
 from pytest_bgasync.owner import OWNER, owner_label
 
-from .inner import Inner, Started, wait_until
+from .gate import Gate
+from .inner import Inner, Started, assert_no_insides, wait_until
 
 #: Starts a job that would run for ten minutes, then waits as long.
 LONG = """
@@ -160,6 +162,25 @@ def test_ctrl_c_with_workers_of_xdist(inner: Inner) -> None:
     run.interrupt()
     ended = run.wait()
     assert ended.rc == pytest.ExitCode.INTERRUPTED, ended.output
+    inner.assert_nothing_left()
+
+
+def test_an_engine_that_goes_in_the_middle_of_a_run(inner: Inner) -> None:
+    gate = Gate(inner.engine_url, inner.temp / "engine.sock")
+    inner.test(f"{TEST}\ndef test_two(bgasync):\n    bgasync.run('long.yml')\n")
+    run = inner.start(env={"DOCKER_HOST": gate.url})
+    run.wait_for(lambda: waiting(inner), "the last task of the play")
+    gate.shut()
+    ended = run.wait()
+    assert ended.counts == {"failed": 1, "errors": 2}, ended.output
+    assert_no_insides(ended.output)
+    assert "msg:\n   | host host1 cannot run a command: the engine does not answer: " in ended.output
+    assert re.search(r"^host \w+ could not be removed: the engine does not answer: ", ended.output, re.MULTILINE)
+    assert "\nthe engine cannot say whether image bgasync/target" in ended.output
+    wait_until(lambda: not inner.containers(), within=5, what="the containers have gone by themselves")
+    assert not inner.processes()
+    assert not list(inner.temp.glob("bga-*"))
+    assert inner.bgasync("clean").rc == 0  # the network, once there is an engine again
     inner.assert_nothing_left()
 
 

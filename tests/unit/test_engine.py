@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -194,6 +195,25 @@ def test_an_engine_that_ends_at_once_is_told_with_its_last_words(
     with pytest.raises(EngineNotFound, match=f"its log {cache}/engine.log ends with: no iptables$"):
         find(machine.environ)
     assert unused(), "whoever fails to find an engine is no user of it"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "panic: runtime error: index out of range [0]",
+        "failed to start daemon: a pid file is there",
+        'time="2026-01-01T00:00:00Z" level=fatal msg="no iptables"',
+        "Error: cannot listen",
+    ],
+)
+def test_of_a_long_log_the_line_that_says_why_is_told(
+    words: str, machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = f"level=info\n{words}\n\ngoroutine 1 [running]:\nmain.one()\nmain.two()\nmain.three()\n"
+    (tmp_path / "log").write_text(log)
+    install(monkeypatch, tmp_path / "dockerd", f"cat {tmp_path}/log\nexit 2\n")
+    with pytest.raises(EngineNotFound, match=rf"ends with: {re.escape(words)}$"):
+        find(machine.environ)
 
 
 def test_a_started_engine_lives_until_its_last_user_leaves(
