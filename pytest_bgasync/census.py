@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import asdict, dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -12,11 +12,27 @@ from typing import Any
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.containers import COMMAND, Container
 from pytest_bgasync.errors import HostProblem
-from pytest_bgasync.verdict import JobFile, Process
+from pytest_bgasync.verdict import JobFile, Process, attributed
 
 #: How long one argument of a command may be on Linux, with some room.
 LONGEST = 100_000
 _SCRIPT = Path(__file__).parent / "guest" / "census.py"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a host is asked for beside its processes."""
+
+    files: Collection[str] = ()
+    """Paths of job files to read."""
+    folders: Collection[str] = ()
+    """Folders of job files to list."""
+    pipes: bool = False
+    """Whether to look for processes that write to a closed pipe."""
+    jobs: Mapping[str, str | None] = field(default_factory=dict)
+    """From the marks of jobs to their files."""
+    wait: float = 0
+    """With it the host answers as soon as none of ``jobs`` is at work any more, after so many real seconds at most."""
 
 
 @dataclass(frozen=True)
@@ -30,32 +46,11 @@ class Census:
     """For each folder of job files that was asked for, the names in it."""
 
 
-def take_census(
-    container: Container,
-    clock: Clock,
-    *,
-    files: Iterable[str] = (),
-    folders: Iterable[str] = (),
-    pipes: bool = False,
-    until_ended: Mapping[str, str | None] | None = None,
-    wait: float = 0,
-) -> Census:
-    """Return what a host says of its processes, of the job ``files`` named and of ``folders`` of job files.
-
-    ``pipes`` says whether to look for processes that write to a closed pipe.
-    With ``wait`` it answers as soon as none of the jobs ``until_ended`` (from their marks to their job
-    files) is at work any more, after ``wait`` real seconds at the latest. Raises HostProblem.
-    """
-    request = {
-        "files": list(files),
-        "folders": list(folders),
-        "pipes": pipes,
-        "jobs": dict(until_ended or {}),
-        "wait": wait,
-    }
-    words = json.dumps(request)
+def take_census(container: Container, clock: Clock, question: Question) -> Census:
+    """Return what a host answers; raises HostProblem."""
+    words = json.dumps(asdict(question))
     parts = [words[i : i + LONGEST] for i in range(0, len(words), LONGEST)]
-    answer = container.execute(["python3", "-c", _script(), *parts], within=wait + COMMAND)
+    answer = container.execute(["python3", "-c", _script(), *parts], within=question.wait + COMMAND)
     try:
         found: dict[str, Any] = json.loads(answer.stdout)
     except ValueError:
@@ -63,7 +58,7 @@ def take_census(
         raise HostProblem(f"host {container.label} could not say what runs on it: {said}") from None
     return Census(
         now=clock.at(found["now"]),
-        processes=[_process(entry, found["now"], clock) for entry in found["processes"]],
+        processes=attributed([_process(entry, found["now"], clock) for entry in found["processes"]]),
         files={path: _job_file(entry, clock) for path, entry in found["files"].items()},
         folders=found["folders"],
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Protocol
 
 from pytest_bgasync.census import Census
@@ -62,6 +63,8 @@ class Facts:
     """All that the rules know of a run."""
 
     jobs: Sequence[Job]
+    earlier: Sequence[Job]
+    """The jobs of runs before it in the same test."""
     tasks: Tasks
     statuses: Sequence[Status]
     batches: Sequence[Batch]
@@ -70,6 +73,14 @@ class Facts:
     survivors: Mapping[str, Sequence[Process]]
     """By the mark of a job, its processes that are alive although it has ended."""
     clock: Clock
+
+    def job(self, jid: str | None) -> Job | None:
+        """Return the job with an id, of this run or of an earlier one."""
+        return next((job for job in [*self.jobs, *self.earlier] if jid is not None and job.jid == jid), None)
+
+    def successions(self) -> Iterator[tuple[Batch, Batch]]:
+        """Return each batch with the next one of the same play."""
+        return ((batch, following) for batch, following in pairwise(self.batches) if batch.play_id == following.play_id)
 
 
 class Rule(Protocol):

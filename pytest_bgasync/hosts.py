@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,11 +11,11 @@ from typing import Any
 import docker.models.containers
 import testinfra
 
-from pytest_bgasync.census import Census, take_census
+from pytest_bgasync.census import Census, Question, take_census
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.containers import Container
 from pytest_bgasync.errors import HostProblem, UsageProblem
-from pytest_bgasync.jobs import Jobs, veiled
+from pytest_bgasync.jobs import Jobs, owned, veiled
 from pytest_bgasync.stubs import Call, Stubs
 from pytest_bgasync.verdict import Process
 
@@ -94,8 +94,8 @@ class Host:
 
         Raises HostProblem.
         """
-        secret = {job.token for job in self.jobs() if job.no_log}
-        return veiled(take_census(self._container, self._clock).processes, secret)
+        jobs = self.jobs()
+        return veiled(jobs, owned(jobs, self.census(Question()).processes))
 
     def jobs(self) -> Jobs:
         """Return the background jobs that the runs of this test launched here."""
@@ -127,25 +127,9 @@ class Host:
 
     # For jobs.
 
-    def census(
-        self,
-        *,
-        files: Iterable[str] = (),
-        folders: Iterable[str] = (),
-        pipes: bool = False,
-        until_ended: Mapping[str, str | None] | None = None,
-        wait: float = 0,
-    ) -> Census:
+    def census(self, question: Question) -> Census:
         """Return what the host says of its processes, job files and their folders; raises HostProblem."""
-        return take_census(
-            self._container,
-            self._clock,
-            files=files,
-            folders=folders,
-            pipes=pipes,
-            until_ended=until_ended,
-            wait=wait,
-        )
+        return take_census(self._container, self._clock, question)
 
     def send_signal(self, signal: int, processes: Iterable[Process]) -> None:
         """Send a signal to processes that were seen here, in their order; raises HostProblem."""

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import signal as signals
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from posixpath import dirname
 from typing import Any, Protocol, overload
 
-from pytest_bgasync.census import Census
+from pytest_bgasync.census import Census, Question
 from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.errors import Ambiguous, HostProblem, JobDeadline, NotRunning, NotThere, UsageProblem
 from pytest_bgasync.launches import Launch, Poll
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.tasks import item_fits, listing, place, text
-from pytest_bgasync.verdict import Process, Verdict, judge, payload
+from pytest_bgasync.verdict import EndedGroup, Process, Verdict, attributed, judge, payload
 
 #: Real seconds after its limit in which the slowest wrapper has ended a job.
 GRACE = 10.0
@@ -33,15 +33,7 @@ HIDDEN = "the output has been hidden because the task has no_log"
 class JobHost(Protocol):
     """What a job needs of the host it lives on."""
 
-    def census(
-        self,
-        *,
-        files: Iterable[str] = (),
-        folders: Iterable[str] = (),
-        pipes: bool = False,
-        until_ended: Mapping[str, str | None] | None = None,
-        wait: float = 0,
-    ) -> Census:
+    def census(self, question: Question) -> Census:
         """Return what the host says; raises HostProblem."""
 
     def send_signal(self, signal: int, processes: Iterable[Process]) -> None:
@@ -203,7 +195,8 @@ class Job:
     @property
     def survivors(self) -> list[Process]:
         """Its processes that are still alive although it has ended."""
-        return find_survivors([self]).get(self.token, [])
+        alive, _ = find_survivors([self])
+        return alive.get(self.token, [])
 
     # Doing something to it.
 
@@ -297,6 +290,13 @@ class Job:
     def token(self) -> str:
         """The mark that all its processes carry in the environment variable BGASYNC_JOB."""
         return self._launch.token
+
+    @property
+    def ended_group(self) -> EndedGroup | None:
+        """The process group that was ended at its limit, as its wrapper says; None for any other outcome."""
+        if self._seen.outcome is not Outcome.TIMED_OUT or self._seen.ended is None:
+            return None
+        return EndedGroup(self.token, self._seen.data.get("child_pid"), self._seen.ended)
 
     @property
     def _final(self) -> bool:
@@ -407,30 +407,38 @@ def take_stock(jobs: Iterable[Job], *, wait: float = 0) -> dict[str, Census]:
     return {machine: answer for machine, answer in zip(machines, answers, strict=True) if answer is not None}
 
 
-def find_survivors(jobs: Iterable[Job]) -> dict[str, list[Process]]:
-    """Return by the marks of jobs that have ended which of their processes are alive."""
+def find_survivors(jobs: Iterable[Job]) -> tuple[dict[str, list[Process]], dict[str, Census]]:
+    """Return by the marks of jobs that have ended which of their processes are alive, and what their machines said."""
     asked = [job for job in jobs if not job._closed]
     alive: dict[str, list[Process]] = {}
+    seen: dict[str, Census] = {}
 
     def certain() -> bool:
         alive.clear()
-        seen, sure = take_stock(asked), True
+        seen.update(take_stock(asked))
+        sure = True
         for job in asked:
             census = seen.get(job.machine)
             if census is None or job._seen.outcome is Outcome.RUNNING:
                 continue
             if left := payload(census.processes, job.token):
-                alive[job.token] = veiled(left, {job.token} if job.no_log else set())
+                alive[job.token] = veiled([job], left)
                 # A wrapper of older releases writes the result first and kills then.
                 sure = sure and census.now - (job._seen.ended or 0) > job._clock.playbook(DYING)
         return sure
 
     Deadline(GRACE).wait_for(certain, every=0.1)
-    return alive
+    return alive, seen
 
 
-def veiled(processes: Iterable[Process], hidden: Collection[str]) -> list[Process]:
-    """Return the processes without the arguments of those that belong to jobs with these marks."""
+def owned(jobs: Iterable[Job], processes: Sequence[Process]) -> list[Process]:
+    """Return the processes of a host, marked by what its jobs know of their process groups, too."""
+    return attributed(processes, [group for job in jobs if (group := job.ended_group)])
+
+
+def veiled(jobs: Iterable[Job], processes: Iterable[Process]) -> list[Process]:
+    """Return the processes without the arguments of those that belong to jobs with no_log."""
+    hidden = {job.token for job in jobs if job.no_log}
     return [replace(p, args=(HIDDEN_ARGS,)) if p.job in hidden else p for p in processes]
 
 
@@ -455,13 +463,14 @@ def _ask(jobs: Sequence[Job], wait: float) -> Census | None:
             job.observe_unreachable(f"{job.machine!r} is no host of the scenario")
         return None
     open_ = {job.token: job.results_file for job in jobs if not job.settled}
-    folders = {dirname(job.results_file) for job in jobs if job.results_file}
+    files = [file for file in open_.values() if file]
+    folders = sorted({dirname(job.results_file) for job in jobs if job.results_file})
     try:
-        census = host.census(files=filter(None, open_.values()), folders=folders, until_ended=open_, wait=wait)
+        census = host.census(Question(files=files, folders=folders, jobs=open_, wait=wait))
     except HostProblem as problem:
         for job in jobs:
             job.observe_unreachable(str(problem))
         return None
     for job in jobs:
         job.observe(census)
-    return census
+    return replace(census, processes=owned(jobs, census.processes))

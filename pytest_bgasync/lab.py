@@ -160,7 +160,7 @@ class Lab:
             limit=options.get("limit"),
             connections=self._scenario.connections(),
             limits=limits,
-            earlier=[job.launch for job in self.jobs],
+            earlier=self.jobs,
             deadline=deadline,
             clock=self.clock,
         )

@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from pytest_bgasync import launches, rules, statuses, tasks
+from pytest_bgasync.census import Question
 from pytest_bgasync.clock import LIMIT_FLOOR, Clock, Deadline
 from pytest_bgasync.errors import AnsibleProblem, BgasyncError, NotThere, PlaybookProblem, UsageProblem
 from pytest_bgasync.events import Event, read_events
 from pytest_bgasync.findings import Facts, Finding, batches
-from pytest_bgasync.jobs import GRACE, Job, JobHost, Jobs, find_survivors, standing_still, take_stock, veiled
-from pytest_bgasync.launches import Launch
+from pytest_bgasync.jobs import GRACE, Job, JobHost, Jobs, find_survivors, owned, standing_still, take_stock, veiled
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.scenario import end_processes
 from pytest_bgasync.tasks import Recap, TaskResult, listing
@@ -48,7 +48,7 @@ class Order:
     connections: Mapping[str, Mapping[str, Any]]
     """For each name a task may reach, the connection variables of its container."""
     limits: Mapping[str, float]
-    earlier: Sequence[Launch]
+    earlier: Sequence[Job]
     """The jobs of runs before this one on the same hosts."""
     deadline: float
     """Real seconds."""
@@ -82,9 +82,13 @@ class Run:
         self._clock = order.clock
         self._began, self._ended = order.clock.at(began), order.clock.at(began + wall)
         self._tasks = tasks.fold(self.events, order.clock)
+        self._statuses = statuses.fold(self.events)
+        self._batches = batches(self.events, order.clock)
+        self._earlier = order.earlier
         self._hosts = (*order.hosts, *order.connections)
         self._host = hosts
-        found = launches.fold(self.events, order.clock, order.limits, order.earlier)
+        before = [job.launch for job in order.earlier]
+        found = launches.fold(self.events, order.clock, order.limits, before)
         self.jobs = Jobs(Job(launch, hosts(launch.machine), order.clock) for launch in found)
         self._seen = take_stock(self.jobs)
         # The play gave up waiting; the job's own limit ends it a moment later. See it to its end.
@@ -125,15 +129,18 @@ class Run:
         Those of a strict kind fail a test unless it allows them; which of its jobs a test
         declares as left behind does not count here.
         """
-        self._look_again()
-        survivors = find_survivors([job for job in self.jobs if self._has_processes(job)])
-        with standing_still(self.jobs):
+        # The others have said all: they have ended and left nothing.
+        asked = [job for job in [*self._earlier, *self.jobs] if not job.settled or self._has_processes(job)]
+        survivors, seen = find_survivors(asked)
+        self._seen |= seen
+        with standing_still([*self._earlier, *self.jobs]):
             return rules.look(
                 Facts(
                     jobs=self.jobs,
+                    earlier=self._earlier,
                     tasks=self._tasks,
-                    statuses=statuses.fold(self.events),
-                    batches=batches(self.events, self._clock),
+                    statuses=self._statuses,
+                    batches=self._batches,
                     seen=self._seen,
                     survivors=survivors,
                     clock=self._clock,
@@ -154,8 +161,7 @@ class Run:
         take_stock(self.jobs)
         with standing_still(self.jobs):
             over = {job.token for job in self.jobs if job.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)}
-        secret = {job.token for job in self.jobs if job.no_log}
-        processes = veiled(machine.census(pipes=True).processes, secret)
+            processes = veiled(self.jobs, owned(self.jobs, machine.census(Question(pipes=True)).processes))
         return daemons(processes, over, self._began, self._ended)
 
     def job(self, task: str, *, host: str | None = None, item: Any = None) -> Job:
@@ -187,10 +193,6 @@ class Run:
         """Return the names of the tasks that ran on a host, in order; raises NotThere for an unknown host."""
         self._check(host)
         return self._tasks.path(host)
-
-    def _look_again(self) -> None:
-        """Ask the machines of jobs that run, or that have left something, anew; the others have said all."""
-        self._seen |= take_stock([job for job in self.jobs if not job.settled or self._has_processes(job)])
 
     def _has_processes(self, job: Job) -> bool:
         """Say whether a job that has ended left living processes when its machine was asked last."""

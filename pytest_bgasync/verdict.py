@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pytest_bgasync.launches import Launch
@@ -113,6 +113,46 @@ def writer(processes: Sequence[Process], launch: Launch, starting: float) -> Pro
             if runs or process.age > launch.limit_wall - FORKING:
                 return process
     return None
+
+
+@dataclass(frozen=True)
+class EndedGroup:
+    """The process group of a job that was ended at its limit: all of it that was born ``until`` then is the job's."""
+
+    job: str
+    pgid: Any
+    until: float
+
+
+def attributed(processes: Sequence[Process], groups: Collection[EndedGroup] = ()) -> list[Process]:
+    """Return the processes with the jobs of those that have lost their mark, as below sudo and ``env -i``.
+
+    They are known by the session or process group of a marked one, by one of ``groups``, or by what started them.
+    """
+    by_pid = {process.pid: process for process in processes}
+    places: dict[tuple[str, int], str] = {}
+    for process in processes:
+        for place in _places(process):
+            leader = by_pid.get(place[1])
+            # The launcher is in the session of its connection, which is not the job's.
+            if process.job is not None and (leader is None or leader.job == process.job):
+                places[place] = process.job
+
+    def owner(process: Process) -> str | None:
+        if process.job is not None or process.task is not None:
+            return process.job
+        for group in groups:
+            if process.pgid == group.pgid and process.started_at <= group.until:
+                return group.job
+        own = next((places[place] for place in _places(process) if place in places), None)
+        parent = by_pid.get(process.ppid) if process.ppid > 1 else None
+        return own or (owner(parent) if parent is not None else None)
+
+    return [replace(process, job=owner(process)) for process in processes]
+
+
+def _places(process: Process) -> list[tuple[str, int]]:
+    return [("session", process.sid), ("group", process.pgid)]
 
 
 def payload(processes: Sequence[Process], token: str) -> list[Process]:

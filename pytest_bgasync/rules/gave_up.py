@@ -20,9 +20,8 @@ CURE_POLL = (
 
 def find(facts: Facts) -> Iterator[Finding]:
     """Find jobs that were asked for in vain until the play lost its patience."""
-    by_jid = {job.jid: job for job in facts.jobs}
     for status in facts.statuses:
-        asked, job = len(status.finished), by_jid.get(status.jid)
+        asked, job = len(status.finished), facts.job(status.jid)
         exhausted = asked > 1 or status.status == "failed"
         if job is not None and status.found and exhausted and not any(status.finished):
             where = place(status.task, status.host, label=status.label)

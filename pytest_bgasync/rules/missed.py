@@ -30,9 +30,9 @@ def told(status: Status, facts: Facts) -> str:
         msg = status.msg.strip().splitlines()
         why = f" ({msg[0]})" if msg else ""
         return f"{asked} asked for no job{why}: a skipped launch has no ansible_job_id"
-    job = next((job for job in facts.jobs if job.jid == status.jid), None)
+    job = facts.job(status.jid)
     if job is None:
-        return f"{asked} asked for job {status.jid}, which this run did not launch"
+        return f"{asked} asked for job {status.jid}, which no run of this test launched"
     if not job.launch.misses:
         return f"{asked} never learnt how {named(job)} ended: {job.msg}"
     return f"{asked} did not find {named(job)}: {why_missed(job.launch.misses[-1], job.launch)}"

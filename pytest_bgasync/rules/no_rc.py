@@ -17,6 +17,12 @@ CURE = (
 )
 #: How Jinja says it, in every version of Ansible; nothing else in the result tells.
 _MISSING = re.compile(r"has no attribute '?rc\b")
+#: What is said of a job in the place of its outcome: one that has ended has an rc, which was not asked for.
+_STATES = {
+    Outcome.TIMED_OUT: "timed out",
+    Outcome.SUCCEEDED: "had been launched only",
+    Outcome.FAILED: "had been launched only",
+}
 
 
 def find(facts: Facts) -> Iterator[Finding]:
@@ -26,13 +32,12 @@ def find(facts: Facts) -> Iterator[Finding]:
             continue
         job = next((job for job in facts.jobs if job.host == result.host and _has_none(job, result.started_at)), None)
         if job is not None:
-            how = "timed out" if job.outcome is Outcome.TIMED_OUT else f"is {job.outcome}"
-            if job.outcome in (Outcome.SUCCEEDED, Outcome.FAILED):
-                how = "had been launched only"
             what = (
                 f"task {place(result.task, result.host, result.item, result.label)} failed before it began: it reads an"
-                f" rc, and {named(job)} {how} and has none; what stands after it did not run"
+                f" rc, and {named(job)} {_STATES.get(job.outcome, f'is {job.outcome}')} and has none"
             )
+            if not result.ignored:
+                what += "; what stands after it did not run"
             yield Finding(KIND, result.task, result.host, what, CURE, job)
 
 

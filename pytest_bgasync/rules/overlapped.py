@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from itertools import pairwise
 
 from pytest_bgasync.findings import Facts, Finding, named
 from pytest_bgasync.jobs import Job
@@ -19,9 +18,7 @@ CURE = (
 
 def find(facts: Facts) -> Iterator[Finding]:
     """Find jobs of a batch that were at work when the next one launched its own, and more jobs than throttle says."""
-    for batch, following in pairwise(facts.batches):
-        if batch.play_id != following.play_id:
-            continue
+    for batch, following in facts.successions():
         own = [job for job in facts.jobs if batch.began <= job.launched_at < following.began]
         later = [job for job in facts.jobs if job.launched_at >= following.began]
         if later and (left := _at_work(own, later[0].launched_at)):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import pairwise
 
 from pytest_bgasync.findings import Facts, Finding
 from pytest_bgasync.tasks import place
@@ -18,9 +17,7 @@ CURE = (
 def find(facts: Facts) -> Iterator[Finding]:
     """Find failures of jobs that a rescue caught, with another batch after them."""
     tasks = {job.task for job in facts.jobs} | {status.task for status in facts.statuses}
-    for batch, following in pairwise(facts.batches):
-        if batch.play_id != following.play_id:
-            continue
+    for batch, following in facts.successions():
         for result in facts.tasks.results:
             recap = facts.tasks.recap.get(result.host)
             caught = recap is not None and recap.rescued > 0 and recap.failed == 0

@@ -40,5 +40,5 @@ def _passed_over(job: Job, facts: Facts) -> bool:
 
 def _is_lost(status: Status, facts: Facts) -> bool:
     """Say whether it went on asking for a job that no process works at any more, and ended without an answer."""
-    lost = any(job.jid == status.jid and job.outcome is Outcome.LOST for job in facts.jobs)
-    return lost and len(status.finished) > 1 and not any(status.finished)
+    job = facts.job(status.jid)
+    return job is not None and job.outcome is Outcome.LOST and len(status.finished) > 1 and not any(status.finished)

@@ -44,6 +44,16 @@ def test_3_a_job_that_is_not_there_reads_as_finished(bgasync: Lab, how: str) -> 
     assert not found(play(bgasync, launch + ASK + f"  {how}\n" + report, "become: true"))
 
 
+def test_3_a_job_of_an_earlier_run_is_known(bgasync: Lab) -> None:
+    play(bgasync, "- {name: Launch, command: sleep 300, async: 600, poll: 0}\n")
+    job = bgasync.jobs[0]
+    job.lose()
+    ask = ASK.replace("{{ job.ansible_job_id }}", str(job.jid)).replace("retries: 40", "retries: 2")
+    assert set(found(play(bgasync, ask))) == {"gave_up"}
+    fault = found(play(bgasync, ask + "  failed_when: false\n"))
+    assert f"never learnt how job 'Launch' on host1 ({job.jid}) ended" in fault["swallowed"]
+
+
 def test_4_a_job_of_a_task_with_poll_is_asked_for_again(bgasync: Lab) -> None:
     launch = "- {name: Launch, command: 'true', async: 60, poll: 1, register: job}\n"
     fault = found(play(bgasync, launch + ASK))

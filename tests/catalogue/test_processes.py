@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_bgasync import Lab, Outcome
+from pytest_bgasync.clock import Deadline
 
 from .twins import ASK, found, play
 
@@ -33,6 +34,19 @@ def test_23_24_a_timeout_leaves_the_payload_alive(bgasync: Lab, escape: str) -> 
     assert "(sleep 300)" in fault["survivors"]
     run = play(bgasync, LAUNCH % "timeout 1 sleep 300" + GO_ON, limits={"Launch": 30})
     assert run.job("Launch").rc == 124
+    assert not found(run)
+
+
+@pytest.mark.parametrize("command", ["sudo sleep 300", "env -i sudo sleep 300 & wait"])
+def test_24_what_the_user_of_the_job_may_not_end_survives_without_its_mark(bgasync: Lab, command: str) -> None:
+    run = play(bgasync, LAUNCH % command + GO_ON, limits={"Launch": 2})
+    assert run.job("Launch").outcome is Outcome.TIMED_OUT
+    fault = found(run)
+    assert set(fault) == {"survivors"}
+    assert "(sleep 300)" in fault["survivors"]
+    assert run.daemons("host1") == []
+    bgasync.host.run(["pkill", "-x", "sleep"])
+    run = play(bgasync, LAUNCH % "timeout 1 sleep 300" + GO_ON, limits={"Launch": 30}, args=["--become"])
     assert not found(run)
 
 
@@ -162,6 +176,15 @@ def test_32_two_package_installations_fight_for_the_lock(bgasync: Lab) -> None:
     assert run.ok
     assert all(job.outcome is Outcome.SUCCEEDED for job in run.jobs)
     assert not found(run)
+
+
+def test_30_what_holds_a_terminal_ends_with_it(bgasync: Lab) -> None:
+    on_a_terminal = "setsid script -qfc 'exec sleep 300' /dev/null > /dev/null 2>&1 < /dev/null"
+    run = play(bgasync, f'- {{name: Start, shell: "{on_a_terminal} &"}}\n')
+    Deadline(10).wait_for(lambda: "sleep 300" in {daemon.command for daemon in run.daemons("host1")}, every=0.1)
+    daemon = next(daemon for daemon in run.daemons("host1") if daemon.command == "sleep 300")
+    assert daemon.holds_terminal
+    assert daemon.dies_with_session
 
 
 def test_jobs_of_an_earlier_run_are_no_daemons_of_the_next(bgasync: Lab) -> None:

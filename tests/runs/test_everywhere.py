@@ -10,17 +10,17 @@ LAUNCH = "ansible.builtin.command: 'true'\n  async: 600\n  poll: 0"
 ASK = "register: answer\n  until: answer is finished\n  retries: 60\n  delay: 5"
 
 
-def pair(name: str, *, launch: str = "", ask: str = "", indent: int = 4) -> str:
-    """Return a task that launches and one that asks, with more lines for each."""
+def pair(name: str, *, more: str = "", indent: int = 4) -> str:
+    """Return a task that launches and one that asks, with one more line for both."""
     lines = f"""
 - name: {name}
   {LAUNCH}
   register: job
-  {launch}
+  {more}
 - name: Ask for {name}
   ansible.builtin.async_status: {{jid: "{{{{ job.ansible_job_id }}}}"}}
   {ASK}
-  {ask or launch}
+  {more}
 """
     return "\n".join(" " * indent + line for line in lines.splitlines() if line.strip())
 
@@ -43,8 +43,8 @@ PLAYBOOK = f"""
     - ansible.builtin.include_tasks: nested.yml
       loop: [1, 2]
       loop_control: {{loop_var: outer}}
-{pair("Delegate", launch="delegate_to: web1")}
-{pair("Throttle", launch="throttle: 1")}
+{pair("Delegate", more="delegate_to: web1")}
+{pair("Throttle", more="throttle: 1")}
     - name: Loop
       ansible.builtin.command: echo {{{{ item.name }}}}
       loop: [{{name: a}}, {{name: b}}]
@@ -94,13 +94,29 @@ def test_run_once_serial_and_until(bgasync: Lab) -> None:
   gather_facts: false
   serial: [1, 2]
   tasks:
-{pair("Once", launch="run_once: true")}
+{pair("Once", more="run_once: true")}
 {pair("Each")}
 """)
     assert run.ok, run.stdout
     assert [job.task for job in run.jobs].count("Once") == 2
     assert [job.task for job in run.jobs].count("Each") == 3
     assert {finding.kind for finding in run.findings} == {"left_behind"}
+
+
+@pytest.mark.bgasync(hosts=3, time_scale=0.02)
+@pytest.mark.fire_and_forget("Once", count=2)
+@pytest.mark.fire_and_forget("Each", count=3, within=1500)
+def test_what_serial_and_run_once_leave_behind_can_be_declared(bgasync: Lab) -> None:
+    run = bgasync.run_text("""
+- hosts: all
+  gather_facts: false
+  serial: [1, 2]
+  tasks:
+    - {name: Once, ansible.builtin.command: sleep 1, async: 600, poll: 0, run_once: true}
+    - {name: Each, ansible.builtin.command: sleep 2, async: 600, poll: 0}
+""")
+    assert [job.host for job in run.jobs.where(task="Once")] == ["host1", "host2"]
+    assert not any(job.collected for job in run.jobs)
 
 
 @pytest.mark.bgasync(hosts=2, time_scale=0.02, strict=False)

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_bgasync.census import Census
+from pytest_bgasync.census import Census, Question
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.events import Event
 from pytest_bgasync.launches import Launch
@@ -94,21 +94,13 @@ class FakeHost:
     asked: int = 0
     signals: list[tuple[int, list[int]]] = field(default_factory=list)
 
-    def census(
-        self,
-        *,
-        files: Iterable[str] = (),
-        folders: Iterable[str] = (),
-        pipes: bool = False,  # noqa: ARG002
-        until_ended: Mapping[str, str | None] | None = None,  # noqa: ARG002
-        wait: float = 0,  # noqa: ARG002
-    ) -> Census:
+    def census(self, question: Question) -> Census:
         self.asked += 1
         return Census(
             self.now,
             list(self.processes),
-            {name: self.files.get(name) for name in files},
-            {folder: [] for folder in folders},
+            {name: self.files.get(name) for name in question.files},
+            {folder: [] for folder in question.folders},
         )
 
     def send_signal(self, signal: int, processes: Iterable[Process]) -> None:

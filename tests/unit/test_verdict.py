@@ -9,7 +9,7 @@ import pytest
 
 from pytest_bgasync.launches import Poll
 from pytest_bgasync.outcome import Outcome
-from pytest_bgasync.verdict import JobFile, Process, Verdict, gave_up, judge, payload
+from pytest_bgasync.verdict import EndedGroup, JobFile, Process, Verdict, attributed, gave_up, judge, payload
 
 from .made import job_file, launch, process
 
@@ -142,6 +142,52 @@ def test_the_payload_is_the_module_and_its_living_commands_oldest_first() -> Non
         process(22, args=COMMAND, job=None),
     ]
     assert payload([child, process(10), *others, module], "token") == [module, child]
+
+
+def command(pid: int, **fields: Any) -> Process:
+    """Return a process without a mark, the child of none, in a session and group of its own."""
+    return process(pid, **{"ppid": 1, "sid": pid, "args": COMMAND, "job": None, **fields})
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(command(30, sid=5), id="in the session of a marked process"),
+        pytest.param(command(30, pgid=10), id="in the process group of a marked process"),
+        pytest.param(command(30, ppid=10), id="started by a marked process"),
+        pytest.param(command(30, ppid=31), id="started by what is in the session of a marked process"),
+    ],
+)
+def test_what_has_lost_its_mark_is_known_by_its_place(other: Process) -> None:
+    seen = attributed([process(10), command(31, sid=5), other])
+    assert [p.job for p in seen] == ["token"] * 3
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        pytest.param(command(30), id="on its own"),
+        pytest.param(command(30, sid=5, task="t2"), id="of another task"),
+        pytest.param(command(30, sid=5, job="another"), id="of another job"),
+        pytest.param(command(30, ppid=2), id="a child of another"),
+    ],
+)
+def test_what_is_not_in_a_place_of_the_job_is_not_the_jobs(other: Process) -> None:
+    init, shell = command(1, ppid=0), command(2)
+    assert attributed([init, shell, process(10), other])[3] == other
+
+
+def test_the_session_in_which_a_job_is_launched_is_not_the_jobs() -> None:
+    shell, launcher = command(8), process(9, ppid=8, pgid=8, sid=8)
+    assert [p.job for p in attributed([shell, launcher, command(30, sid=8)])] == [None, "token", None]
+
+
+@pytest.mark.parametrize(("born", "job"), [(20.0, "token"), (31.0, None)])
+def test_the_process_group_that_was_ended_at_the_limit_is_the_jobs_but_not_one_that_got_its_number_later(
+    born: float, job: str | None
+) -> None:
+    (seen,) = attributed([command(30, pgid=7, started_at=born)], [EndedGroup("token", 7, 30.0)])
+    assert seen.job == job
 
 
 def test_a_controller_gave_up_when_its_waiting_task_ended_without_having_seen_the_end() -> None:
