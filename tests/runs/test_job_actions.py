@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-from typing import Any
 
 import pytest
 
 from pytest_bgasync import BgasyncError, Job, JobDeadline, Lab, Outcome
-from pytest_bgasync.census import Census, take_census
-from pytest_bgasync.clock import Deadline
+from pytest_bgasync.census import Census, Question, take_census
+from pytest_bgasync.clock import Clock, Deadline
+from pytest_bgasync.containers import Container
 
 pytestmark = pytest.mark.bgasync(time_scale=0.01, strict=False)
 
@@ -99,9 +99,9 @@ def test_a_job_file_that_says_nothing_leaves_the_processes_to_speak(bgasync: Lab
 def test_waiting_takes_few_round_trips_and_ends_with_the_process(bgasync: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
 
-    def counted(*args: Any, **kwargs: Any) -> Census:
-        asked.append(kwargs["wait"])
-        return take_census(*args, **kwargs)
+    def counted(container: Container, clock: Clock, question: Question) -> Census:
+        asked.append(question.wait)
+        return take_census(container, clock, question)
 
     monkeypatch.setattr("pytest_bgasync.hosts.take_census", counted)
     quick = launched(bgasync, "sleep 4")
