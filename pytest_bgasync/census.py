@@ -24,13 +24,13 @@ class Question:
     """What a host is asked for beside its processes."""
 
     files: Collection[str] = ()
-    """Paths of job files to read."""
+    """Paths of job files to read; one that ends in a dot is what the path of a single file begins with."""
     folders: Collection[str] = ()
     """Folders of job files to list."""
     pipes: bool = False
     """Whether to look for processes that write to a closed pipe."""
-    jobs: Mapping[str, str | None] = field(default_factory=dict)
-    """From the marks of jobs to their files."""
+    jobs: Mapping[str, tuple[str | None, float]] = field(default_factory=dict)
+    """From the marks of jobs to their files and to their limits in real seconds."""
     wait: float = 0
     """With it the host answers as soon as none of ``jobs`` is at work any more, after so many real seconds at most."""
 
@@ -90,4 +90,4 @@ def _process(entry: dict[str, Any], now: float, clock: Clock) -> Process:
 
 
 def _job_file(entry: dict[str, Any] | None, clock: Clock) -> JobFile | None:
-    return None if entry is None else JobFile(entry["text"], clock.at(entry["written"]), entry["user"])
+    return None if entry is None else JobFile(entry["text"], clock.at(entry["written"]), entry["user"], entry["path"])

@@ -16,8 +16,8 @@ from pytest_bgasync.statuses import Status
 from pytest_bgasync.tasks import Tasks, place
 from pytest_bgasync.verdict import Process
 
-#: How many of the last lines of a job's output a message shows.
-TAIL = 10
+#: How many of the last lines of a job's output a message shows, and how much of each.
+TAIL, WIDTH = 10, 500
 
 
 @dataclass(frozen=True)
@@ -130,5 +130,9 @@ def details(job: Job, clock: Clock) -> list[str]:
         written = getattr(job, name).rstrip().splitlines()
         if written:
             cut = f" (the last {TAIL} of {len(written)} lines)" if len(written) > TAIL else ""
-            lines += [f"{name}{cut}:", *(f"| {line}" for line in written[-TAIL:])]
+            lines += [f"{name}{cut}:", *(f"| {_short(line)}" for line in written[-TAIL:])]
     return lines
+
+
+def _short(line: str) -> str:
+    return line if len(line) <= WIDTH else f"{line[:WIDTH]}... ({len(line)} characters)"

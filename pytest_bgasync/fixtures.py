@@ -21,7 +21,7 @@ from pytest_bgasync.owner import make_folder, sweep
 from pytest_bgasync.scenario import Scenario
 from pytest_bgasync.spec import STRICT, Spec, parse_marker
 from pytest_bgasync.summary import JobLine, job_line
-from pytest_bgasync.verify import Account, settle
+from pytest_bgasync.verify import Account, settle, settle_late
 
 SETTINGS = pytest.StashKey[Settings]()
 PROGRESS = pytest.StashKey[Progress]()
@@ -87,8 +87,10 @@ def bgasync(request: pytest.FixtureRequest, bgasync_engine: Engine, _bgasync_key
         raise
     request.node.stash[LAB] = lab
     yield lab
+    faults: tuple[str, ...] = ()
     with one_sentence():
         try:
+            faults = account_late(request.node)
             lab.close()
             account = request.node.stash.get(ACCOUNT, None)
             declared = frozenset[str]() if account is None else account.declared
@@ -97,6 +99,8 @@ def bgasync(request: pytest.FixtureRequest, bgasync_engine: Engine, _bgasync_key
             ]
         finally:
             scenario.close()
+    if faults:
+        raise pytest.fail.Exception("\n\n".join(faults), pytrace=False)
 
 
 def marked(item: pytest.Item) -> Spec:
@@ -124,8 +128,22 @@ def account(item: pytest.Item, *, patient: bool) -> Account | None:
     lab = item.stash.get(LAB, None)
     if lab is None:
         return None
+    item.stash[ACCOUNT] = settle(lab.runs, lab.clock, declared(item), _strict_kinds(item), patient=patient)
+    return item.stash[ACCOUNT]
+
+
+def account_late(item: pytest.Item) -> tuple[str, ...]:
+    """Account for runs that came after the body of a test; return what fails it."""
+    lab, account = item.stash[LAB], item.stash.get(ACCOUNT, None)
+    if account is None or len(lab.runs) == account.runs:
+        return ()
+    late = settle_late(account, lab.runs, lab.clock, declared(item), _strict_kinds(item))
+    item.stash[ACCOUNT] = late
+    return late.faults
+
+
+def _strict_kinds(item: pytest.Item) -> set[str]:
+    """Return the kinds of findings that fail a test."""
     spec, settings = marked(item), item.config.stash[SETTINGS]
     strict = settings.strict if spec.strict is None else spec.strict
-    kinds = set(STRICT) - spec.allow if strict else set[str]()
-    item.stash[ACCOUNT] = settle(lab, declared(item), kinds, patient=patient)
-    return item.stash[ACCOUNT]
+    return set(STRICT) - spec.allow if strict else set()

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
-from posixpath import dirname
+from posixpath import basename, dirname
 from typing import Any, Protocol, overload
 
 from pytest_bgasync.census import Census, Question
@@ -16,7 +16,7 @@ from pytest_bgasync.errors import Ambiguous, HostProblem, JobDeadline, NotRunnin
 from pytest_bgasync.launches import Launch, Poll
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.tasks import item_fits, listing, place, text
-from pytest_bgasync.verdict import EndedGroup, Process, Verdict, attributed, judge, payload
+from pytest_bgasync.verdict import EndedGroup, Process, Verdict, attributed, judge, payload, told
 
 #: Real seconds after its limit in which the slowest wrapper has ended a job.
 GRACE = 10.0
@@ -89,7 +89,7 @@ class Job:
 
     @property
     def jid(self) -> str | None:
-        """Ansible's job id; None when the host could not be reached at the launch."""
+        """Ansible's job id; None when the host could not be reached at the launch, and knows of no job."""
         return self._launch.jid
 
     @property
@@ -263,14 +263,16 @@ class Job:
     def observe(self, census: Census) -> None:
         """Judge it anew by what its host said."""
         if not self._final:
-            file = census.files.get(self.results_file or "")
+            file = census.files.get(self.file or "")
+            if file is not None and self.jid is None:  # the answer of its launch was lost
+                self._launch.jid, self._launch.results_file = basename(file.path), file.path
             self._seen = judge(self._launch, file, census.processes, census.now)
             self._seen_at = census.now
 
     def observe_unreachable(self, reason: str) -> None:
         """Note that its host does not answer; ``reason`` becomes its ``msg``."""
         if not self._final:
-            self._seen = Verdict(Outcome.UNREACHABLE, {"msg": reason})
+            self._seen = told(self._launch) or Verdict(Outcome.UNREACHABLE, {"msg": reason})
 
     def close(self) -> None:
         """From here on, what was seen last is all there is: its host is about to go."""
@@ -280,6 +282,11 @@ class Job:
     def launch(self) -> Launch:
         """What its run knows of it."""
         return self._launch
+
+    @property
+    def file(self) -> str | None:
+        """Where its job file is; what that begins with, if its launch was not answered."""
+        return self.results_file or self._launch.file_prefix
 
     @property
     def settled(self) -> bool:
@@ -462,8 +469,8 @@ def _ask(jobs: Sequence[Job], wait: float) -> Census | None:
         for job in jobs:
             job.observe_unreachable(f"{job.machine!r} is no host of the scenario")
         return None
-    open_ = {job.token: job.results_file for job in jobs if not job.settled}
-    files = [file for file in open_.values() if file]
+    open_ = {job.token: (job.file, job.limit_wall) for job in jobs if not job.settled}
+    files = [file for file, _ in open_.values() if file]
     folders = sorted({dirname(job.results_file) for job in jobs if job.results_file})
     try:
         census = host.census(Question(files=files, folders=folders, jobs=open_, wait=wait))

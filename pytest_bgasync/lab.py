@@ -99,6 +99,11 @@ class Lab:
         return self.clock.scale
 
     @property
+    def runs(self) -> Sequence[Run]:
+        """The runs of this test, in their order."""
+        return tuple(self._runs)
+
+    @property
     def jobs(self) -> Jobs:
         """The background jobs of all runs of this test."""
         return Jobs(job for run in self._runs for job in run.jobs)

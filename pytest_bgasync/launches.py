@@ -67,6 +67,8 @@ class Launch:
     timeout: float = 0
     """The task keyword ``timeout``, 0 without one."""
     label: str | None = None
+    file_prefix: str | None = None
+    """What the path of its job file begins with, where its launch was sent and no answer came."""
     ended_task: bool = False
     """The task that launched it has returned."""
     polls: list[Poll] = field(default_factory=list)
@@ -89,19 +91,24 @@ def fold(
     replaced = set(limits)
     launches: list[Launch] = []
     by_jid = {launch.jid: launch for launch in earlier if launch.jid is not None}
+    by_token: dict[str, Launch] = {}
     full_names: dict[str, str] = {}
     for event in events:
         kind = event["event"]
         if kind == "task_started":
             full_names[event["task_id"]] = event["full_name"]
-        elif kind == "job_launched":
+        elif kind in ("job_launching", "job_launched"):
             full_name = full_names.get(event["task_id"]) or str(event["task"])
             overridden = bool({event["task"], full_name} & replaced)
-            launch = _launch(event, clock, full_name, overridden=overridden)
-            for other in launches:
-                if launch.until and not other.ended_task and _place(other) == _place(launch):
-                    other.retried = True
-            launches.append(launch)
+            launch = by_token.get(event["token"])
+            if launch is None:
+                launch = by_token[event["token"]] = _launch(event, clock, full_name, overridden=overridden)
+                for other in launches:
+                    if launch.until and not other.ended_task and _place(other) == _place(launch):
+                        other.retried = True
+                launches.append(launch)
+            if kind == "job_launched":
+                _answer(launch, event, clock)
             if launch.jid is not None:
                 by_jid[launch.jid] = launch
         elif kind == "job_polled":
@@ -156,15 +163,23 @@ def _launch(event: Event, clock: Clock, full_name: str, *, overridden: bool) -> 
         machine=event["delegate"] or event["host"],
         item=event["item"],
         user=event["user"],
-        jid=event["jid"],
-        results_file=event["results_file"],
+        jid=None,
+        results_file=None,
+        file_prefix=event.get("file_prefix"),
         limit=clock.playbook(event["limit_wall"]) if overridden else event["limit"],
         limit_wall=event["limit_wall"],
         poll=event["poll"],
         no_log=event["no_log"],
-        refused=event["refused"],
         until=event["until"],
         throttle=event["throttle"],
         timeout=event["timeout"],
         launched_at=clock.at(event["at"]),
     )
+
+
+def _answer(launch: Launch, event: Event, clock: Clock) -> None:
+    """Take what came back from a launch."""
+    launch.jid, launch.results_file, launch.refused = event["jid"], event["results_file"], event["refused"]
+    launch.launched_at = clock.at(event["at"])
+    if launch.jid is not None or launch.refused is not None:
+        launch.file_prefix = None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -94,28 +95,38 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             raise pytest.UsageError(f"{item.nodeid}: {problem}") from None
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     with one_sentence():
         fixtures.marked(item)
         fixtures.declared(item)
+    with _accounted_if_it_fails(item):
+        yield
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_call(item: pytest.Item) -> Generator[None, None, None]:
     """Account for the background jobs once the body of the test has ended."""
-    try:
+    with _accounted_if_it_fails(item):
         yield
-    except (pytest.skip.Exception, pytest.xfail.Exception):
-        raise
-    except (Exception, pytest.fail.Exception):
-        fixtures.account(item, patient=False)
-        raise
     with one_sentence():
         found = fixtures.account(item, patient=True)
     if found and found.faults:
         found.told = True
         raise pytest.fail.Exception("\n\n".join(found.faults), pytrace=False)
+
+
+@contextmanager
+def _accounted_if_it_fails(item: pytest.Item) -> Iterator[None]:
+    """Account for the jobs of a test that fails by itself, without waiting for any."""
+    try:
+        yield
+    except (pytest.skip.Exception, pytest.xfail.Exception):
+        raise
+    except (Exception, pytest.fail.Exception):
+        with suppress(BgasyncError):  # the test's own failure is what is told
+            fixtures.account(item, patient=False)
+        raise
 
 
 def _drop_our_frames(error: BaseException | None) -> None:
@@ -140,7 +151,7 @@ def pytest_runtest_makereport(
             call.excinfo = pytest.ExceptionInfo.from_exception(call.excinfo.value)
     report = yield
     found = item.stash.get(ACCOUNT, None)
-    if call.when == "call" and call.excinfo is not None and found and not found.told and found.faults:
+    if call.when in ("setup", "call") and call.excinfo is not None and found and not found.told and found.faults:
         report.sections.append(("background jobs", "\n\n".join(found.faults)))
     if call.when == "teardown":
         report.bgasync_jobs = item.stash.get(JOB_LINES, [])  # type: ignore[attr-defined]

@@ -8,12 +8,12 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from pytest_bgasync import launches, rules, statuses, tasks
-from pytest_bgasync.census import Question
+from pytest_bgasync.census import Census, Question
 from pytest_bgasync.clock import LIMIT_FLOOR, Clock, Deadline
 from pytest_bgasync.errors import AnsibleProblem, BgasyncError, NotThere, PlaybookProblem, UsageProblem
 from pytest_bgasync.events import Event, read_events
@@ -99,7 +99,7 @@ class Run:
                 running = [job for job in late if job.outcome is Outcome.RUNNING]
             if running:
                 wait = min(patience.left, max(job.limit_wall for job in running) + GRACE)
-                self._seen |= take_stock(running, wait=wait)
+                self._note(take_stock(running, wait=wait))
             return not running
 
         patience.wait_for(seen_to_their_end)
@@ -132,7 +132,7 @@ class Run:
         # The others have said all: they have ended and left nothing.
         asked = [job for job in [*self._earlier, *self.jobs] if not job.settled or self._has_processes(job)]
         survivors, seen = find_survivors(asked)
-        self._seen |= seen
+        self._note(seen)
         with standing_still([*self._earlier, *self.jobs]):
             return rules.look(
                 Facts(
@@ -193,6 +193,13 @@ class Run:
         """Return the names of the tasks that ran on a host, in order; raises NotThere for an unknown host."""
         self._check(host)
         return self._tasks.path(host)
+
+    def _note(self, seen: Mapping[str, Census]) -> None:
+        """Keep what machines said last; of folders that they were not asked for, what they said before."""
+        for machine, census in seen.items():
+            before = self._seen.get(machine)
+            folders = {**before.folders, **census.folders} if before else census.folders
+            self._seen[machine] = replace(census, folders=folders)
 
     def _has_processes(self, job: Job) -> bool:
         """Say whether a job that has ended left living processes when its machine was asked last."""

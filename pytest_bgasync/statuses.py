@@ -31,6 +31,11 @@ class Status:
     hidden: bool
     msg: str
 
+    @property
+    def told(self) -> bool:
+        """False where no_log hides which job was asked for, or that none was."""
+        return self.jid is not None or not self.hidden
+
 
 def fold(events: Iterable[Event]) -> list[Status]:
     """Return the status tasks in the order in which they ended."""
@@ -69,13 +74,16 @@ def _status(event: Event, polls: list[Event]) -> Status:
     own = [poll for poll in polls if jid is None or poll["jid"] == str(jid)]
     for poll in own:
         polls.remove(poll)
+    # Of a loop that no_log hides all polls come with the first item: one that was not found speaks for it.
+    last_of_each = {poll["jid"]: poll for poll in own}.values()
+    last = next((poll for poll in last_of_each if not poll["found"]), own[-1] if own else None)
     return Status(
         task=event["task"],
         host=event["host"],
         label=event.get("label"),
-        jid=own[-1]["jid"] if own else None,
+        jid=last["jid"] if last else None,
         finished=tuple(poll["finished"] and poll["found"] for poll in own),
-        found=bool(own) and own[-1]["found"],
+        found=last is not None and last["found"],
         status=event["status"],
         fine=event["status"] in ("ok", "changed") or event["ignored"],
         hidden=event["hidden"],

@@ -72,6 +72,7 @@ class JobFile:
     text: str
     written: float
     user: str
+    path: str = ""
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def judge(launch: Launch, file: JobFile | None, processes: Sequence[Process], no
 
     The processes must have been looked at before the file.
     """
-    if (found := _written(file) or _told(launch)) is not None:
+    if (found := _written(file) or told(launch)) is not None:
         return found
     starting = STARTING if file is None else FORKING
     if writer(processes, launch, starting) is not None:
@@ -96,7 +97,8 @@ def judge(launch: Launch, file: JobFile | None, processes: Sequence[Process], no
     if launch.refused is not None:
         return Verdict(Outcome.FAILED, {"failed": True, "msg": launch.refused}, launch.launched_at)
     if launch.jid is None:
-        return Verdict(Outcome.UNREACHABLE, {}, launch.launched_at)
+        msg = "its launch was not answered, and its host knows nothing of it"
+        return Verdict(Outcome.UNREACHABLE, {"msg": msg} if launch.file_prefix else {}, launch.launched_at)
     return Verdict(Outcome.LOST, {"msg": f"{_state(file)}, and no process is left that could write a result"}, now)
 
 
@@ -164,7 +166,7 @@ def payload(processes: Sequence[Process], token: str) -> list[Process]:
 def daemons(processes: Sequence[Process], over: Collection[str], began: float, ended: float) -> list[Process]:
     """Return the processes that a run has left running: born between ``began`` and ``ended``, and no async job.
 
-    ``over`` are the marks of the jobs of the run that came to their own end: what they left is no
+    ``over`` are the marks of the jobs of the run that came to their own end: what they left, whenever, is no
     job any more. All other jobs own what they started. What a process from before the run has started, a
     worker of a database for example, is its own affair, unless a task of the run is in its marks.
     """
@@ -187,8 +189,8 @@ def daemons(processes: Sequence[Process], over: Collection[str], began: float, e
         for process in processes
         if process.alive
         and not process.is_wrapper
-        and began <= process.started_at <= ended
-        and (process.job is None or process.job in over)
+        and began <= process.started_at
+        and (process.started_at <= ended if process.job is None else process.job in over)
         and of_the_run(process)
     ]
 
@@ -225,8 +227,8 @@ def _state(file: JobFile | None) -> str:
     return "its job file says no more than that it has started" if started else "its job file holds no result"
 
 
-def _told(launch: Launch) -> Verdict | None:
-    """Judge by what the play was told last, where the file has been removed since."""
+def told(launch: Launch) -> Verdict | None:
+    """Judge by what the play was told last, where the file has been removed or cannot be read; None if it was not."""
     final = next((poll for poll in launch.polls if poll.finished), None)
     if final is None:
         return None

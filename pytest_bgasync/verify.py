@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.declared import Declaration, claimed
 from pytest_bgasync.findings import Finding, details, named
 from pytest_bgasync.jobs import GRACE, Job, standing_still, take_stock
-from pytest_bgasync.lab import Lab
 from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.runs import Run
 
 #: The kinds of findings that a declaration takes the place of.
 LEFT = ("uncollected", "running")
 #: Real seconds in which a job may end that nobody waits for, before it counts as running.
 ENDING = 2.0
+#: Real seconds for which a host may not answer while a declared job on it is watched, and between two questions to it.
+SILENCE, ASK_AGAIN = 5.0, 0.2
 
 
 @dataclass
@@ -30,49 +33,77 @@ class Account:
     """Each with its cure."""
     declared: frozenset[str]
     """The marks of the jobs that were declared."""
+    runs: int = 0
+    """How many runs of the test have been accounted for."""
     told: bool = False
 
 
-def settle(lab: Lab, declarations: Sequence[Declaration], strict: Collection[str], *, patient: bool) -> Account:
-    """Account for all jobs of a test.
+def settle(
+    runs: Sequence[Run], clock: Clock, declarations: Sequence[Declaration], strict: Collection[str], *, patient: bool
+) -> Account:
+    """Account for all jobs of the runs of a test.
 
     ``strict`` are the kinds of findings that fail it. With ``patient``, declared jobs are watched
     until they end or their time is over.
     """
-    claims = claimed(lab.jobs, declarations)
+    all_jobs = [job for run in runs for job in run.jobs]
+    claims = claimed(all_jobs, declarations)
     tokens = frozenset(job.token for jobs in claims.values() for job in jobs)
     if patient:
-        _watch(claims, lab.clock)
+        _watch(claims, clock)
     if patient and "running" in strict:
         # What the play has fired last may be about to end.
-        take_stock([job for job in lab.jobs if not job.settled and job.token not in tokens], wait=ENDING)
-    found = lab.findings
+        take_stock([job for job in all_jobs if not job.settled and job.token not in tokens], wait=ENDING)
+    found = [finding for run in runs for finding in run.findings]
     rest = [f for f in found if f.kind not in LEFT or f.job is None or f.job.token not in tokens]
-    with standing_still(lab.jobs):
+    with standing_still(all_jobs):
         faults = [
             fault
             for declaration, jobs in claims.items()
-            for fault in [*_number(declaration, jobs, lab.jobs), *_faults(declaration, jobs, lab.clock, patient)]
+            for fault in [*_number(declaration, jobs, all_jobs), *_faults(declaration, jobs, clock, patient)]
         ]
         shown: set[str] = set()
         for finding in rest:
             if finding.kind in strict:
-                faults.append(_told(finding, lab.clock, shown))
+                faults.append(_told(finding, clock, shown))
     remarks = [(str(finding), finding.cure) for finding in rest if finding.kind not in strict]
-    return Account(tuple(faults), tuple(remarks), tokens)
+    return Account(tuple(faults), tuple(remarks), tokens, len(runs))
+
+
+def settle_late(
+    account: Account, runs: Sequence[Run], clock: Clock, declarations: Sequence[Declaration], strict: Collection[str]
+) -> Account:
+    """Account for what ran after the body of a test, in the teardown of a fixture; its faults have not been told.
+
+    How many jobs a declaration has was settled with the body.
+    """
+    some = [replace(declaration, count=None, inherited=True) for declaration in declarations]
+    late = settle(runs[account.runs :], clock, some, strict, patient=True)
+    return replace(
+        late, remarks=account.remarks + late.remarks, declared=account.declared | late.declared, runs=len(runs)
+    )
 
 
 def _watch(claims: Mapping[Declaration, Sequence[Job]], clock: Clock) -> None:
     """Wait for declared jobs side by side; a machine is asked again only when one of its jobs may be over."""
     ends = {id(job): Deadline(_patience(decl, job, clock)) for decl, jobs in claims.items() for job in jobs}
     jobs = [job for group in claims.values() for job in group if not job.settled]
+    silent: dict[int, Deadline] = {}
     take_stock(jobs)
+
+    def may_change(job: Job) -> bool:
+        if job.outcome is Outcome.UNREACHABLE and job.jid is not None:
+            return not silent.setdefault(id(job), Deadline(SILENCE)).passed
+        silent.pop(id(job), None)
+        return job.outcome is Outcome.RUNNING
 
     def at_work() -> list[Job]:
         with standing_still(jobs):
-            return [job for job in jobs if job.outcome is Outcome.RUNNING and not ends[id(job)].passed]
+            return [job for job in jobs if not ends[id(job)].passed and may_change(job)]
 
     while open_ := at_work():
+        if silent:
+            time.sleep(ASK_AGAIN)
         take_stock(open_, wait=max(min(ends[id(job)].left for job in open_), 0.01))
 
 
@@ -104,11 +135,12 @@ def _faults(declaration: Declaration, jobs: Sequence[Job], clock: Clock, patient
         if job.outcome is Outcome.RUNNING and not patient:
             continue  # the test has failed already, nobody waited for it
         differs = []
-        if declaration.outcome is not None and job.outcome is not declaration.outcome:
-            within = _patience(declaration, job, clock)
-            late = f" after {clock.playbook(within):g} s more" if job.outcome is Outcome.RUNNING else ""
-            how = "is still running" if job.outcome is Outcome.RUNNING else f"ended as {job.outcome}"
-            differs.append(f"{how}{late} instead of {declaration.outcome}")
+        if job.outcome is Outcome.RUNNING and declaration.outcome is not Outcome.RUNNING:
+            within = clock.playbook(_patience(declaration, job, clock))
+            wanted = "" if declaration.outcome is None else f" instead of {declaration.outcome}"
+            differs.append(f"is still running after {within:g} s more{wanted}")
+        elif declaration.outcome not in (None, job.outcome):
+            differs.append(f"ended as {job.outcome} instead of {declaration.outcome}")
         if declaration.rc is not None and job.rc != declaration.rc:
             rc = "no rc" if job.rc is None else "another rc" if job.no_log else f"rc {job.rc}"
             differs.append(f"has {rc} instead of {declaration.rc}")

@@ -1,9 +1,10 @@
 """Runs on a host: what its job files and its process table say, as one JSON object.
 
 Standard library only; any Python from 3.6 on. The arguments are the pieces of a JSON object:
-``files`` (job files to read), ``folders`` (of job files, to list), ``pipes`` (whether to look
-for closed pipes), ``jobs`` (from marks of jobs to their files) and ``wait`` (real seconds; with
-it, the answer comes as soon as none of these jobs is at work any more).
+``files`` (job files to read; of one that ends in a dot only the beginning is known), ``folders``
+(of job files, to list), ``pipes`` (whether to look for closed pipes), ``jobs`` (from marks of jobs
+to their files and limits) and ``wait`` (real seconds; with it, the answer comes as soon as none
+of these jobs is at work any more).
 """
 
 import json
@@ -18,6 +19,8 @@ TICKS = os.sysconf("SC_CLK_TCK")
 SIGHUP = 1
 #: Real seconds after its start in which a wrapper may not have come to lead its process group.
 STARTING = 3.0
+#: Real seconds before its limit from which on a wrapper without its group may be the one that ends the job.
+ENDING = 0.5
 
 
 def user_name(uid):
@@ -113,12 +116,16 @@ def processes(pipes=False):
 
 
 def job_file(path):
+    if path.endswith("."):
+        folder, prefix = os.path.split(os.path.expanduser(path))
+        names = [name for name in listing(folder) if name.startswith(prefix) and not name.endswith(".tmp")]
+        path = os.path.join(folder, names[0]) if names else path
     try:
         status = os.stat(path)
         text = read(path).decode("utf-8", "surrogateescape")
     except OSError:
         return None
-    return {"text": text, "written": status.st_mtime, "user": user_name(status.st_uid)}
+    return {"path": path, "text": text, "written": status.st_mtime, "user": user_name(status.st_uid)}
 
 
 def listing(folder):
@@ -137,18 +144,20 @@ def census(request):
 
 
 def at_work(jobs):
-    """Return the pids of the wrappers that will write the results of jobs, and whether one may yet come."""
+    """Return the pids of the wrappers that will write the results of jobs, and whether others may yet write some."""
     wrappers = [
         p
         for p in processes()
         if p["token"] in jobs and p["state"] not in "ZX" and any("async_wrapper" in a for a in p["args"])
     ]
     writers = {p["token"]: p["pid"] for p in wrappers if p["pid"] == p["pgid"]}
-    starting = any(
-        p["token"] not in writers and time.time() - p["started"] < STARTING and not has_result(jobs[p["token"]])
-        for p in wrappers
-    )
-    return list(writers.values()), starting
+    # A wrapper that is alone will lead the group soon, or writes at the limit that its job has timed out.
+    open_ = False
+    for p in wrappers:
+        age, (path, limit) = time.time() - p["started"], jobs[p["token"]]
+        alone = p["token"] not in writers and (age < STARTING or age > limit - ENDING)
+        open_ = open_ or (alone and not has_result(path))
+    return list(writers.values()), open_
 
 
 def has_result(path):
@@ -163,13 +172,13 @@ def has_result(path):
 def wait(jobs, end):
     """Wait until none of the jobs is at work any more, or until ``end`` on the monotonic clock."""
     while time.monotonic() < end:
-        writers, starting = at_work(jobs)
-        if starting:
+        writers, others = at_work(jobs)
+        if others:
             time.sleep(0.05)
         elif not writers:
             return
         for pid in writers:
-            wait_for_process(pid, min(end, time.monotonic() + 0.05) if starting else end)
+            wait_for_process(pid, min(end, time.monotonic() + 0.05) if others else end)
 
 
 def wait_for_process(pid, end):

@@ -19,7 +19,7 @@ CURE = (
 def find(facts: Facts) -> Iterator[Finding]:
     """Find statuses that were told of no job."""
     for status in facts.statuses:
-        if not status.fine and not status.hidden and not status.found:
+        if not status.fine and status.told and not status.found:
             yield Finding(KIND, status.task, status.host, told(status, facts), CURE)
 
 

@@ -21,7 +21,7 @@ CURE = (
 def find(facts: Facts) -> Iterator[Finding]:
     """Find statuses without an answer that the play takes for a success or passes over."""
     for status in facts.statuses:
-        if status.fine and not status.hidden and (not status.found or _is_lost(status, facts)):
+        if status.fine and status.told and (not status.found or _is_lost(status, facts)):
             yield Finding(KIND, status.task, status.host, f"{told(status, facts)}, and the play went on", CURE)
     for job in facts.jobs:
         if gave_up(job.launch) and job.outcome is Outcome.LOST and _passed_over(job, facts):

@@ -28,6 +28,8 @@ def find(facts: Facts) -> Iterator[Finding]:
 
 def _why(job: Job) -> str:
     launch, polls = job.launch, job.polls
+    if launch.file_prefix is not None:
+        return "its launch was not answered, so that no task can ask for it"
     if launch.misses:
         return why_missed(launch.misses[-1], launch)
     if launch.retried:

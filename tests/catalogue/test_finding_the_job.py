@@ -44,6 +44,19 @@ def test_3_a_job_that_is_not_there_reads_as_finished(bgasync: Lab, how: str) -> 
     assert not found(play(bgasync, launch + ASK + f"  {how}\n" + report, "become: true"))
 
 
+def test_3_no_log_does_not_hide_that_no_job_was_found(bgasync: Lab) -> None:
+    hidden = ASK + "  no_log: true\n  failed_when: false\n"
+    fault = found(play(bgasync, LAUNCH + hidden, args=["-e", "ansible_async_dir=/tmp/jobs"]))
+    assert not fault
+    launch = LAUNCH.replace("register", "become: true, register")
+    assert set(found(play(bgasync, launch + hidden))) == {"swallowed", "uncollected"}
+    each = LAUNCH.replace("register: job", "register: jobs, loop: [1, 2], become: '{{ item == 2 }}'")
+    ask = hidden.replace("job.ansible_job_id", "item.ansible_job_id") + "  loop: '{{ jobs.results }}'\n"
+    fault = found(play(bgasync, each + ask))
+    assert set(fault) == {"swallowed", "uncollected"}
+    assert "as ansible, and it was launched as root" in fault["swallowed"]
+
+
 def test_3_a_job_of_an_earlier_run_is_known(bgasync: Lab) -> None:
     play(bgasync, "- {name: Launch, command: sleep 300, async: 600, poll: 0}\n")
     job = bgasync.jobs[0]

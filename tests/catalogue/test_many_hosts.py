@@ -1,4 +1,4 @@
-"""Entries 33 to 38: several hosts, batches, and modes."""
+"""Entries 33 to 37: several hosts, batches, and modes."""
 
 from __future__ import annotations
 
@@ -69,3 +69,13 @@ def test_36_check_mode_fails_a_task_with_async_or_launches_a_job_that_does_nothi
     assert run.result("Launch").status == "skipped"
     assert run.ok
     assert not found(run)
+
+
+def test_37_a_module_that_does_not_know_async_fails_and_launches_nothing(bgasync: Lab) -> None:
+    """The failure is Ansible's own and in the result of the task; there is no job that could be told of."""
+    copy = "- {name: Copy, copy: {content: x, dest: /tmp/x}, %s}\n"
+    run = play(bgasync, copy % "async: 60, poll: 0", limit="host1")
+    assert "async" in run.result("Copy").msg  # each release has its own words
+    assert len(run.jobs) == 0
+    assert not found(run)
+    assert play(bgasync, copy % "mode: '0644'", limit="host1").ok

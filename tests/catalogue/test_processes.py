@@ -116,6 +116,15 @@ def test_28_job_files_pile_up(bgasync: Lab) -> None:
     assert not play(bgasync, LAUNCH % "'true'" + ASK + cleanup).findings
 
 
+@pytest.mark.bgasync(time_scale=0.2, strict=False)
+def test_28_each_folder_is_named_whenever_it_was_looked_at_last(bgasync: Lab) -> None:
+    slow = "- {name: Sleep, command: sleep 4, async: 60, poll: 0}\n"
+    run = play(bgasync, LAUNCH.replace("register", "become: true, register") % "'true'" + slow)
+    run.job("Sleep").wait()
+    left = [finding.what for finding in run.findings if finding.kind == "left_behind"]
+    assert left == [f"1 job file left in {home}/.ansible_async on host1" for home in ("/root", "/home/ansible")]
+
+
 def test_29_nohup_without_redirecting_the_output(bgasync: Lab) -> None:
     start = "- {name: Start, shell: \"nohup sh -c 'sleep 300; echo done' %s &\"}\n"
     run = play(bgasync, start % "")
@@ -127,6 +136,14 @@ def test_29_nohup_without_redirecting_the_output(bgasync: Lab) -> None:
     daemons = run.daemons("host1")
     assert {daemon.args[0] for daemon in daemons} == {"sh", "sleep"}
     assert not any(daemon.writes_to_closed_pipe for daemon in daemons)
+
+
+def test_29_what_a_job_leaves_after_the_play_has_ended_is_a_daemon(bgasync: Lab) -> None:
+    run = play(bgasync, LAUNCH % "sleep 2; (nohup setsid sleep 300 > /dev/null 2>&1 &); true")
+    assert run.job("Launch").wait().outcome is Outcome.SUCCEEDED
+    (daemon,) = run.daemons("host1")
+    assert daemon.command == "sleep 300"
+    assert daemon.started_at > run.job("Launch").launched_at
 
 
 def test_30_what_is_started_with_an_ampersand_ends_with_its_session(bgasync: Lab) -> None:

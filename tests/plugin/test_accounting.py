@@ -146,6 +146,40 @@ def test_a_test_that_fails_by_itself_shows_that_first(inner: Inner) -> None:
     assert "FAILED test_inner.py::test_one - AssertionError: my own reason" in inner.run("-rf", "-k", "one").output
 
 
+def test_runs_of_other_fixtures_are_accounted_for_too(inner: Inner) -> None:
+    inner.test(
+        f"""
+        import pytest
+
+        @pytest.fixture
+        def tidy(bgasync):
+            yield
+            {RUN.format("fail succeed")}
+
+        @pytest.fixture
+        def broken(bgasync):
+            {RUN.format("fail")}
+            assert False, "my own reason"
+
+        @pytest.mark.fire_and_forget("Succeed", count=1)
+        def test_one(bgasync, tidy):
+            {RUN.format("succeed")}
+
+        def test_two(broken):
+            pass
+        """
+    )
+    ended = inner.run()
+    assert ended.counts == {"passed": 1, "errors": 2}, ended.output
+    assert_no_insides(ended.output)
+    one, two = ended.output.index("ERROR at teardown of test_one"), ended.output.index("ERROR at setup of test_two")
+    assert one < ended.output.index("uncollected: nobody read the result of job 'Fail'") < two
+    own = ended.output.index("my own reason", two)
+    assert own < ended.output.index("uncollected: nobody read the result of job 'Fail'", two)
+    assert "job 'Succeed'" not in ended.output
+    inner.assert_nothing_left()
+
+
 def test_declared_jobs_are_watched_and_compared(inner: Inner) -> None:
     mark = "@pytest.mark.fire_and_forget({})".format
     inner.test(
@@ -158,13 +192,14 @@ def test_declared_jobs_are_watched_and_compared(inner: Inner) -> None:
             ("outcome_differs", mark("'Fail'"), "fail"),
             ("rc_differs", mark("'Fail', rc=4"), "fail"),
             ("too_late", mark("'Sleep', within=1"), "sleep"),
+            ("any_end", mark("'Sleep', outcome=None, within=1"), "sleep"),
             ("too_few", mark("'Succeed', count=2"), "succeed"),
             ("none", mark("'Sucseed'"), ""),
             ("other_host", mark("'Succeed', host='host2'"), "succeed"),
         )
     )
     ended = inner.run("-n", "2")
-    assert ended.counts == {"passed": 5, "failed": 6}, ended.output
+    assert ended.counts == {"passed": 5, "failed": 7}, ended.output
     assert_no_insides(ended.output)
     differs = failure(ended, "outcome_differs")
     assert "fire_and_forget: job 'Fail' on host1 (j" in differs
@@ -172,6 +207,7 @@ def test_declared_jobs_are_watched_and_compared(inner: Inner) -> None:
     assert "   | broken" in differs
     assert "has rc 3 instead of 4" in failure(ended, "rc_differs")
     assert "is still running after 1 s more instead of succeeded" in failure(ended, "too_late")
+    assert "is still running after 1 s more\n" in failure(ended, "any_end")
     assert "fire_and_forget: task 'Succeed' launched 1 job instead of 2" in failure(ended, "too_few")
     assert "fire_and_forget: task 'Sucseed' launched no job" in failure(ended, "none")
     assert "fire_and_forget: task 'Succeed' on host2 launched no job" in failure(ended, "other_host")

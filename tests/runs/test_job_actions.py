@@ -108,6 +108,15 @@ def test_waiting_takes_few_round_trips_and_ends_with_the_process(bgasync: Lab, m
     asked.clear()
     assert quick.wait().outcome is Outcome.SUCCEEDED
     assert len(asked) <= 4
+    timed_out = launched(bgasync, "sleep 100", limit=600)
+    asked.clear()
+    assert timed_out.wait().outcome is Outcome.TIMED_OUT
+    assert len(asked) <= 4
+    without_its_runner = "sleep 5.7; kill -9 $(ps -o ppid= $PPID); exec sleep 1000"
+    late = launched(bgasync, without_its_runner, limit=600)
+    asked.clear()
+    assert late.wait().outcome is Outcome.LOST
+    assert len(asked) <= 4
     lost = launched(bgasync, "sleep 3; pkill -9 -f [a]sync_wrapper; exec sleep 1000")
     asked.clear()
     assert lost.wait().outcome is Outcome.LOST  # long before its limit

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 
 import pytest
@@ -246,6 +247,19 @@ def test_a_job_is_unreachable_while_its_host_does_not_answer(bgasync: Lab) -> No
     finally:
         bgasync.host.container.unpause()
     assert job.outcome == "running"
+
+
+@pytest.mark.bgasync(time_scale=0.01, strict=True)
+@pytest.mark.fire_and_forget("Work")
+def test_a_declared_job_is_watched_on_although_its_host_does_not_answer_for_a_moment(bgasync: Lab) -> None:
+    bgasync.run_text("""
+- hosts: all
+  gather_facts: false
+  tasks: [{name: Work, ansible.builtin.command: sleep 4, async: 6000, poll: 0}]
+""")
+    container = bgasync.host.container
+    container.pause()
+    threading.Timer(1.5, container.unpause).start()
 
 
 def test_check_mode_changes_nothing(bgasync: Lab) -> None:

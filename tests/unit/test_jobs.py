@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from pytest_bgasync.errors import Ambiguous, BgasyncError, JobDeadline, NotThere
 from pytest_bgasync.jobs import HIDDEN, Job, Jobs
+from pytest_bgasync.launches import Poll
 from pytest_bgasync.outcome import Outcome
 
 from .made import CLOCK, FakeHost, job_file, launch, process
@@ -59,6 +61,18 @@ def test_no_log_hides_what_a_job_wrote_but_not_how_it_ended() -> None:
 def test_a_job_on_a_machine_outside_the_scenario_is_unreachable() -> None:
     job = Job(launch(machine="elsewhere"), None, CLOCK)
     assert (job.outcome, job.msg) == (Outcome.UNREACHABLE, "'elsewhere' is no host of the scenario")
+
+
+def test_what_the_play_was_told_of_a_job_holds_when_its_host_goes() -> None:
+    told = Poll(9, finished=True, failed=True, timed_out=False)
+    job = Job(launch(poll=1, polls=[told], reported={"rc": 4}), None, CLOCK)
+    assert (job.outcome, job.rc, job.finished_at) == (Outcome.FAILED, 4, 9)
+
+
+def test_a_job_whose_launch_was_not_answered_gets_its_id_from_its_file() -> None:
+    file = replace(job_file({"rc": 3}), path="/jobs/j7.33")
+    job = Job(launch(jid=None, results_file=None, file_prefix="/jobs/j7."), FakeHost({"/jobs/j7.": file}), CLOCK)
+    assert (job.outcome, job.rc, job.jid, job.results_file) == (Outcome.FAILED, 3, "j7.33", "/jobs/j7.33")
 
 
 def test_waiting_for_a_job_that_does_not_end_says_which_and_how_long() -> None:

@@ -130,6 +130,19 @@ def test_a_launch_that_reached_no_host_has_no_id() -> None:
     assert launch.ended_task
 
 
+def test_a_launch_that_was_sent_and_not_answered_is_one_with_a_file_to_look_for() -> None:
+    sent = {**job_launched(user="deploy"), "event": "job_launching", "file_prefix": "~deploy/.ansible_async/j1."}
+    for name in ("jid", "results_file", "refused"):
+        del sent[name]
+    launch = only(sent)
+    assert (launch.jid, launch.user, launch.file_prefix) == (None, "deploy", "~deploy/.ansible_async/j1.")
+    lost = {**job_launched(None), "token": sent["token"]}
+    assert only(sent, lost).file_prefix == "~deploy/.ansible_async/j1."
+    answered = only(sent, job_launched(at=103.0))
+    assert (answered.jid, answered.file_prefix, answered.launched_at) == ("j1.1", None, 30.0)
+    assert only(sent, {**lost, "refused": "no space"}).file_prefix is None
+
+
 def test_a_replaced_limit_is_the_one_in_force_for_the_tasks_named_only() -> None:
     events = [
         task_started("Start it", full_name="app : Start it"),

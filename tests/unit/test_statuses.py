@@ -54,6 +54,14 @@ def test_a_hidden_answer_takes_what_was_asked() -> None:
     assert (status.jid, status.hidden) == ("j7.7", True)
 
 
+def test_of_a_hidden_loop_the_poll_that_found_no_job_speaks() -> None:
+    polls = [job_polled("j1.1", found=False), job_polled("j2.2"), job_polled("j2.2", finished=True)]
+    items = [answer(None, hidden=True, item=None), answer(None, hidden=True, item=None)]
+    first, second = fold([ASK, *polls, *items, answer(None, loop=True, hidden=True)])
+    assert (first.jid, first.found, first.told) == ("j1.1", False, True)
+    assert (second.jid, second.told) == (None, False)
+
+
 def test_skipped_ones_cleanups_and_other_tasks_are_none() -> None:
     erased = event("job_erased", task_id="t2", host="host1", jid="j1.1")
     assert fold([ASK, answer(None, "skipped")]) == []

@@ -8,8 +8,11 @@ the shell that began it.
 from __future__ import annotations
 
 import math
+import re
+import shlex
 import uuid
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
@@ -45,38 +48,53 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
             return execute(self, *args, **kwargs)
         limit, token = limit_in_force(declared, [task.name, task.get_name()], run), uuid.uuid4().hex
 
-        def launched(result: dict[str, Any]) -> None:
+        def job() -> dict[str, Any]:
             variables = kwargs.get("task_vars") or {}
             loops = bool(task.loop or task.loop_with) and not task.no_log
+            return {
+                "task_id": str(task._uuid),
+                "task": name(task),
+                "host": variables.get("inventory_hostname"),
+                "delegate": task.delegate_to,
+                "item": variables.get(task.loop_control.loop_var) if loops else None,
+                "user": _user(self),
+                "limit": declared,
+                "limit_wall": limit,
+                "poll": task.poll,
+                "until": bool(task.until),
+                "throttle": int(task.throttle or 0),
+                "timeout": float(task.timeout or 0),
+                "no_log": bool(task.no_log),
+                "token": token,
+            }
+
+        def launched(result: dict[str, Any]) -> None:
             events.write(
                 "job_launched",
                 jid=result.get("ansible_job_id"),
                 refused=_refusal(result, hidden=bool(task.no_log)),
                 results_file=result.get("results_file"),
-                task_id=str(task._uuid),
-                task=name(task),
-                host=variables.get("inventory_hostname"),
-                delegate=task.delegate_to,
-                item=variables.get(task.loop_control.loop_var) if loops else None,
-                user=_user(self),
-                limit=declared,
-                limit_wall=limit,
-                poll=task.poll,
-                until=bool(task.until),
-                throttle=int(task.throttle or 0),
-                timeout=float(task.timeout or 0),
-                no_log=bool(task.no_log),
-                token=token,
+                **job(),
             )
+
+        send = self._low_level_execute_command
+
+        def announce_and_send(cmd: str, *args: Any, **kwargs: Any) -> Any:
+            # The answer may never come: from here on there may be a job.
+            if (prefix := _file_prefix(cmd, _user(self))) is not None:
+                events.write("job_launching", file_prefix=prefix, **job())
+            return send(cmd, *args, **kwargs)
 
         task.async_val = limit
         task.environment = [*(environment or []), {"BGASYNC_JOB": token}]
+        self._low_level_execute_command = announce_and_send
         try:
             result = execute(self, *args, **kwargs)
         except AnsibleConnectionFailure:
             launched({})
             raise
         finally:
+            del self._low_level_execute_command
             task.async_val, task.environment = declared, environment
         launched(result)
         return result
@@ -117,6 +135,25 @@ def _marked_environment(compute: Callable[..., str]) -> Callable[..., str]:
         return f"{compute(self, *args, **kwargs)} BGASYNC_TASK={self._task._uuid} BGASYNC_SHELL=$$"
 
     return _compute_environment_string
+
+
+def _file_prefix(cmd: str, user: str) -> str | None:
+    """Return what the path of a job file begins with if this command launches a job: all but the pid of the launcher.
+
+    The home of the user is for the host to fill in, unless the task's environment says another.
+    """
+    if "async_wrapper" not in cmd:
+        return None
+    try:
+        words = shlex.split(cmd)
+    except ValueError:
+        return None
+    for number, (word, following) in enumerate(pairwise(words)):
+        if "async_wrapper" in word and re.fullmatch(r"j\d+", following):
+            environment = dict(pair.split("=", 1) for pair in words[:number] if "=" in pair)
+            folder, home = environment.get("ANSIBLE_ASYNC_DIR", "~/.ansible_async"), environment.get("HOME", f"~{user}")
+            return f"{home + folder[1:] if folder.startswith('~/') else folder}/{following}."
+    return None
 
 
 def _refusal(result: dict[str, Any], *, hidden: bool) -> str | None:
