@@ -90,4 +90,8 @@ def _process(entry: dict[str, Any], now: float, clock: Clock) -> Process:
 
 
 def _job_file(entry: dict[str, Any] | None, clock: Clock) -> JobFile | None:
-    return None if entry is None else JobFile(entry["text"], clock.at(entry["written"]), entry["user"], entry["path"])
+    return (
+        None
+        if entry is None
+        else JobFile(entry["text"], clock.at(entry["written"]), entry["user"], entry["path"], entry["regular"])
+    )

@@ -24,6 +24,8 @@ from pytest_bgasync.errors import CommandDeadline, HostProblem
 
 #: Real seconds that one command on a container may take unless it says otherwise.
 COMMAND = 60.0
+#: How many characters of a command a message shows.
+SHOWN = 100
 #: How the engine begins when it cannot run a command; it says so as the command's output.
 ENGINE_SAYS = (b"OCI runtime", b"unable to find user")
 
@@ -100,13 +102,15 @@ class Container:
         try:
             run = self._api.exec_create(self.id, list(command), user=user)["Id"]
             stream = self._api.exec_start(run, socket=True)
+        except NotFound:
+            raise HostProblem(f"host {self.label} has ended") from None
         except FAILURES as error:
             raise HostProblem(f"host {self.label} cannot run a command: {reason(error)}") from None
         try:
             output = _demultiplexed(stream, deadline)
         except TimeoutError:
             raise CommandDeadline(
-                f"on host {self.label} the command {list(command)!r} did not end within {within:g} s:"
+                f"on host {self.label} the command {_shown(command)} did not end within {within:g} s:"
                 " give it more time, or see what it waits for"
             ) from None
         except OSError as error:
@@ -124,11 +128,11 @@ class Container:
         except FAILURES as error:
             raise HostProblem(f"host {self.label} went away during a command: {reason(error)}") from None
         if state["ExitCode"] is None:
-            raise HostProblem(f"host {self.label} went away during the command {list(command)!r}")
+            raise HostProblem(f"host {self.label} went away during the command {_shown(command)}")
         if state["ExitCode"] in (126, 127) and (output[1].startswith(ENGINE_SAYS) or not any(output.values())):
             # The engine says so in the place of the command's output, or not at all.
             why = output[1].decode(errors="replace").strip() or f"is there a user {user!r}?"
-            raise HostProblem(f"host {self.label} cannot run {list(command)!r}: {why}")
+            raise HostProblem(f"host {self.label} cannot run {_shown(command)}: {why}")
         return Finished(int(state["ExitCode"]), output[1], output[2])
 
     def put(self, path: str, content: bytes, mode: int) -> None:
@@ -176,6 +180,11 @@ class Container:
 
     def _unremoved(self, error: Exception) -> HostProblem:
         return HostProblem(f"host {self.label} could not be removed: {reason(error)}")
+
+
+def _shown(command: Sequence[str]) -> str:
+    words = " ".join(command)
+    return repr(words if len(words) <= SHOWN else f"{words[:SHOWN]}...")
 
 
 class _Console:

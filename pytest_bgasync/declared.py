@@ -71,6 +71,8 @@ def parse_declaration(args: tuple[Any, ...], kwargs: Mapping[str, Any], *, inher
     outcome = kwargs.get("outcome", Outcome.FAILED if rc else Outcome.SUCCEEDED)
     if outcome is not None and outcome not in list(Outcome):
         raise UsageProblem(f"{marker}'s outcome: {outcome!r} is no outcome; those are: {', '.join(Outcome)}")
+    if rc is not None and outcome not in (None, Outcome.SUCCEEDED, Outcome.FAILED):
+        raise UsageProblem(f"{marker} says outcome={str(outcome)!r} and rc={rc}: a job that is so has no rc")
     if rc and outcome == Outcome.SUCCEEDED:
         raise UsageProblem(f"{marker} says outcome='succeeded' and rc={rc}: a job with that rc has failed")
     return Declaration(

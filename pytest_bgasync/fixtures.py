@@ -14,11 +14,11 @@ from pytest_bgasync.clock import Clock
 from pytest_bgasync.config import Settings
 from pytest_bgasync.declared import Declaration, parse_declaration
 from pytest_bgasync.engine import Engine, find
-from pytest_bgasync.errors import BgasyncError
+from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.images import Images, Progress
 from pytest_bgasync.lab import Lab, Places
 from pytest_bgasync.owner import make_folder, sweep
-from pytest_bgasync.scenario import Scenario
+from pytest_bgasync.scenario import LOCAL_NAMES, Scenario
 from pytest_bgasync.spec import STRICT, Spec, parse_marker
 from pytest_bgasync.summary import JobLine, job_line
 from pytest_bgasync.verify import Account, settle, settle_late
@@ -121,6 +121,17 @@ def declared(item: pytest.Item) -> list[Declaration]:
         declaration = parse_declaration(marker.args, marker.kwargs, inherited=node is not item)
         nearest.setdefault((declaration.task, declaration.host), declaration)
     return list(nearest.values())
+
+
+def check_markers(item: pytest.Item) -> None:
+    """Raise UsageProblem for markers of a test that cannot be meant."""
+    spec = marked(item)
+    for declaration in declared(item):
+        if not declaration.inherited and declaration.host not in (None, *spec.hosts, *LOCAL_NAMES):
+            raise UsageProblem(
+                f"the fire_and_forget marker's host {declaration.host!r} is no host of the test;"
+                f" it has: {', '.join(spec.hosts)}"
+            )
 
 
 def account(item: pytest.Item, *, patient: bool) -> Account | None:

@@ -77,6 +77,8 @@ class Host:
         prepare = '[ ! -d "$1" ] || { echo "it is a folder" >&2; exit 1; }; mkdir -p -- "$2"'
         if isinstance(mode, bool) or not isinstance(mode, int) or not 0 <= mode <= 0o7777:
             raise UsageProblem(f"put() needs mode as a number such as 0o644, not {mode!r}")
+        if not isinstance(content, str | bytes):
+            raise UsageProblem(f"put() needs content as text or bytes, not {content!r}")
         made = self.run(["sh", "-c", prepare, "-", path, path.rpartition("/")[0] or "/"])
         if made.rc != 0:
             raise HostProblem(f"{path} could not be written on host {self.name}: {made.stderr.strip()}")

@@ -373,10 +373,12 @@ class Jobs(Sequence[Job]):
     ) -> Jobs:
         """Return the jobs that fit all that is given. ``item`` is an item or its label.
 
-        Raises UsageProblem for an ``outcome`` that is none.
+        Raises UsageProblem for an ``outcome`` that is none, and for ``collected`` that is no bool.
         """
         if outcome is not None and outcome not in list(Outcome):
             raise UsageProblem(f"{outcome!r} is no outcome; those are: {', '.join(Outcome)}")
+        if collected is not None and not isinstance(collected, bool):
+            raise UsageProblem(f"where(collected=) is True or False, not {collected!r}")
         return Jobs(
             job
             for job in self._jobs

@@ -87,19 +87,20 @@ def _progress(config: pytest.Config, line: str) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
         return  # a worker of xdist cannot end the session; there the test's set-up says it
+    problems = []
     for item in items:
         try:
-            fixtures.marked(item)
-            fixtures.declared(item)
+            fixtures.check_markers(item)
         except UsageProblem as problem:
-            raise pytest.UsageError(f"{item.nodeid}: {problem}") from None
+            problems.append(f"{item.nodeid}: {problem}")
+    if problems:
+        raise pytest.UsageError("\n".join(problems))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
     with one_sentence():
-        fixtures.marked(item)
-        fixtures.declared(item)
+        fixtures.check_markers(item)
     with _accounted_if_it_fails(item):
         yield
 

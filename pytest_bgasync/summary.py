@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TypedDict
 
 from pytest_bgasync.jobs import Job
+from pytest_bgasync.tasks import printable
 
 
 class JobLine(TypedDict):
@@ -33,8 +34,8 @@ def job_line(job: Job, scale: float, *, declared: bool = False) -> JobLine:
     item = job.label if job.label is not None else job.item
     return {
         "host": job.host,
-        "task": job.task,
-        "item": None if item is None else str(item),
+        "task": printable(job.task),
+        "item": None if item is None else printable(str(item)),
         "jid": job.jid,
         "outcome": str(job.outcome),
         "rc": None if job.no_log else job.rc,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
+from unicodedata import category
 
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.errors import Ambiguous, NotThere
@@ -238,6 +239,15 @@ def listing(things: Iterable[object]) -> str:
     """Return what there is, for an error message."""
     lines = [f"\n  - {thing}" for thing in things]
     return "".join(lines) or "nothing"
+
+
+def printable(told: str) -> str:
+    """Return a text as a terminal and a report can take it: control characters and what is no UTF-8 are escaped."""
+    return "".join(_escaped(c) if category(c) in ("Cc", "Cs") and c not in "\n\t" else c for c in told)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def text(value: Any) -> str:

@@ -73,6 +73,8 @@ class JobFile:
     written: float
     user: str
     path: str = ""
+    regular: bool = True
+    """False for a pipe or the like in its place."""
 
 
 @dataclass(frozen=True)
@@ -207,7 +209,7 @@ def _written(file: JobFile | None) -> Verdict | None:
         return None
     try:
         data = json.loads(file.text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     if not isinstance(data, dict) or set(data) == {"started", "finished", "ansible_job_id"}:
         return None
@@ -218,11 +220,13 @@ def _state(file: JobFile | None) -> str:
     """Say how a job file without a result was found."""
     if file is None:
         return "its job file is gone"
+    if not file.regular:
+        return "what lies in the place of its job file is no regular file"
     if not file.text.strip():
         return "its job file is empty"
     try:
         started = "started" in json.loads(file.text)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         started = False
     return "its job file says no more than that it has started" if started else "its job file holds no result"
 

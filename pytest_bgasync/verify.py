@@ -12,6 +12,7 @@ from pytest_bgasync.findings import Finding, details, named
 from pytest_bgasync.jobs import GRACE, Job, standing_still, take_stock
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.runs import Run
+from pytest_bgasync.tasks import printable
 
 #: The kinds of findings that a declaration takes the place of.
 LEFT = ("uncollected", "running")
@@ -66,8 +67,8 @@ def settle(
         for finding in rest:
             if finding.kind in strict:
                 faults.append(_told(finding, clock, shown))
-    remarks = [(str(finding), finding.cure) for finding in rest if finding.kind not in strict]
-    return Account(tuple(faults), tuple(remarks), tokens, len(runs))
+    remarks = [(printable(str(finding)), finding.cure) for finding in rest if finding.kind not in strict]
+    return Account(tuple(map(printable, faults)), tuple(remarks), tokens, len(runs))
 
 
 def settle_late(

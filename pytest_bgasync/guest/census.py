@@ -11,6 +11,7 @@ import json
 import os
 import pwd
 import select
+import stat
 import sys
 import time
 from contextlib import contextmanager
@@ -121,11 +122,22 @@ def job_file(path):
         names = [name for name in listing(folder) if name.startswith(prefix) and not name.endswith(".tmp")]
         path = os.path.join(folder, names[0]) if names else path
     try:
-        status = os.stat(path)
-        text = read(path).decode("utf-8", "surrogateescape")
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe in its place must hold nobody
     except OSError:
         return None
-    return {"path": path, "text": text, "written": status.st_mtime, "user": user_name(status.st_uid)}
+    try:
+        status = os.fstat(number)
+        regular = stat.S_ISREG(status.st_mode)
+        content = b"".join(iter(lambda: os.read(number, 1 << 20), b"")) if regular else b""
+    finally:
+        os.close(number)
+    return {
+        "path": path,
+        "text": content.decode("utf-8", "surrogateescape"),
+        "written": status.st_mtime,
+        "user": user_name(status.st_uid),
+        "regular": regular,
+    }
 
 
 def listing(folder):
@@ -165,7 +177,7 @@ def has_result(path):
     found = job_file(path) if path else None
     try:
         return found is not None and set(json.loads(found["text"])) != {"started", "finished", "ansible_job_id"}
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return False
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from posixpath import dirname
 
+from pytest_bgasync.jobs import Job
 from pytest_bgasync.launches import Launch, Miss
+from pytest_bgasync.outcome import Outcome
 
 
 def why_missed(miss: Miss, launch: Launch) -> str:
@@ -20,3 +22,13 @@ def why_missed(miss: Miss, launch: Launch) -> str:
         return f"its job file was not in {lies} any more"
     users = "" if miss.user == launch.user else f" as {miss.user}, and it was launched as {launch.user}"
     return f"it was looked for in {looked}{users}; its job file is in {lies}"
+
+
+def was_unreadable(job: Job) -> bool:
+    """Say whether the play asked for a job that had ended by itself, and could not read its result."""
+    ended = job.finished_at if job.outcome in (Outcome.SUCCEEDED, Outcome.FAILED) else None
+    if ended is None or job.collected:
+        return False
+    # Of several polls the first may have been on its way when the job ended.
+    late = sum(poll.at > ended for poll in job.polls)
+    return late > 1 or (late == 1 and job.poll > 0)

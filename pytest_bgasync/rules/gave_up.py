@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_bgasync.findings import Facts, Finding, named
+from pytest_bgasync.rules.asking import was_unreadable
 from pytest_bgasync.tasks import place
 from pytest_bgasync.verdict import gave_up
 
@@ -23,11 +24,13 @@ def find(facts: Facts) -> Iterator[Finding]:
     for status in facts.statuses:
         asked, job = len(status.finished), facts.job(status.jid)
         exhausted = asked > 1 or status.status == "failed"
-        if job is not None and status.found and exhausted and not any(status.finished):
+        if job is None or was_unreadable(job):
+            continue
+        if status.found and exhausted and not any(status.finished):
             where = place(status.task, status.host, label=status.label)
             what = f"status task {where} asked {asked} times and gave up; {named(job)} may run for {job.limit:g} s"
             yield Finding(KIND, status.task, status.host, what, CURE, job)
     for job in facts.jobs:
-        if gave_up(job.launch):
+        if gave_up(job.launch) and not was_unreadable(job):
             what = f"the play stopped asking for {named(job)} at its limit, before the host had ended it"
             yield Finding(KIND, job.task, job.host, what, CURE_POLL, job)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pytest_bgasync.findings import Facts, Finding, named
 from pytest_bgasync.jobs import Job
 from pytest_bgasync.outcome import Outcome
-from pytest_bgasync.rules.asking import why_missed
+from pytest_bgasync.rules.asking import was_unreadable, why_missed
 from pytest_bgasync.verdict import gave_up
 
 KIND = "uncollected"
@@ -43,6 +43,8 @@ def _why(job: Job) -> str:
         return asked
     if "started" in job.data:
         return f"{asked}, because the module's own result has a key 'started'"
+    if was_unreadable(job):
+        return f"{asked}, because Ansible cannot read its result, as where its output is no UTF-8"
     if job.outcome is Outcome.LOST:
         return f"{asked}; {job.msg}"
     return asked

@@ -86,6 +86,22 @@ def test_19_a_result_with_a_key_of_its_own_confuses_the_status(bgasync: Lab) -> 
     assert not found(play(bgasync, launch % "began" + ASK))
 
 
+def test_19_a_result_that_ansible_cannot_read_is_none(bgasync: Lab) -> None:
+    """What output is no UTF-8 does to a result differs between releases; where it is lost, that is the reason told."""
+    more = "register: job, ignore_errors: true"
+    launch = "- {name: Launch, shell: \"printf '\\\\377'; exit 3\", async: 60, poll: %s, %s}\n"
+    ask = ASK.replace("retries: 40", "retries: 5") + "  ignore_errors: true\n"
+    run = play(bgasync, launch % (0, more) + ask)
+    assert run.job("Launch").rc == 3
+    fault = found(run)
+    if run.job("Launch").collected:
+        assert not fault
+    else:
+        assert set(fault) == {"uncollected"}
+        assert "Ansible cannot read its result, as where its output is no UTF-8" in fault["uncollected"]
+    assert not found(play(bgasync, launch % (1, more)))
+
+
 def test_20_finished_is_a_number_up_to_2_18_and_a_bool_from_2_19(bgasync: Lab) -> None:
     ask = ASK.replace("answer is finished", "answer.finished is true").replace("retries: 40", "retries: 3")
     run = play(bgasync, LAUNCH + ask)

@@ -180,6 +180,23 @@ def test_runs_of_other_fixtures_are_accounted_for_too(inner: Inner) -> None:
     inner.assert_nothing_left()
 
 
+def test_what_no_terminal_and_no_report_can_take_is_escaped(inner: Inner) -> None:
+    inner.file(
+        "odd.yml",
+        """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - {name: Odd, shell: "printf '\\\\377\\\\033[31m'; exit 3", async: 60, poll: 0}
+""",
+    )
+    inner.test("def test_one(bgasync):\n    bgasync.run('odd.yml')\n")
+    ended = inner.run("-n", "1")
+    assert ended.counts == {"failed": 1}, ended.output
+    assert_no_insides(ended.output)
+    assert "   | \\udcff\\x1b[31m\n" in ended.output
+
+
 def test_declared_jobs_are_watched_and_compared(inner: Inner) -> None:
     mark = "@pytest.mark.fire_and_forget({})".format
     inner.test(
@@ -195,7 +212,7 @@ def test_declared_jobs_are_watched_and_compared(inner: Inner) -> None:
             ("any_end", mark("'Sleep', outcome=None, within=1"), "sleep"),
             ("too_few", mark("'Succeed', count=2"), "succeed"),
             ("none", mark("'Sucseed'"), ""),
-            ("other_host", mark("'Succeed', host='host2'"), "succeed"),
+            ("other_host", mark("'Succeed', host='localhost'"), "succeed"),
         )
     )
     ended = inner.run("-n", "2")
@@ -210,7 +227,7 @@ def test_declared_jobs_are_watched_and_compared(inner: Inner) -> None:
     assert "is still running after 1 s more\n" in failure(ended, "any_end")
     assert "fire_and_forget: task 'Succeed' launched 1 job instead of 2" in failure(ended, "too_few")
     assert "fire_and_forget: task 'Sucseed' launched no job" in failure(ended, "none")
-    assert "fire_and_forget: task 'Succeed' on host2 launched no job" in failure(ended, "other_host")
+    assert "fire_and_forget: task 'Succeed' on localhost launched no job" in failure(ended, "other_host")
     assert "uncollected: nobody read the result of job 'Succeed'" in failure(ended, "other_host")
     inner.assert_nothing_left()
 
@@ -247,9 +264,17 @@ def test_a_declaration_may_stand_on_a_class_a_module_or_a_parameter(inner: Inner
 
 
 def test_a_declaration_that_cannot_be_meant_is_refused(inner: Inner) -> None:
-    inner.test(written(("one", "@pytest.mark.fire_and_forget('Fail', outcom='failed')", "")))
+    inner.test(
+        written(
+            ("one", "@pytest.mark.fire_and_forget('Fail', outcom='failed')", ""),
+            ("two", "@pytest.mark.fire_and_forget('Fail', host='host2')", ""),
+        )
+    )
     ended = inner.run()
     assert ended.rc == pytest.ExitCode.USAGE_ERROR
+    ended.assert_says(
+        "test_inner.py::test_two: the fire_and_forget marker's host 'host2' is no host of the test; it has: host1"
+    )
     ended.assert_says(
         "test_inner.py::test_one: the fire_and_forget marker has no argument 'outcom'; it takes: task, outcome, rc"
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import time
 
 import pytest
 
@@ -94,6 +95,32 @@ def test_a_job_file_that_says_nothing_leaves_the_processes_to_speak(bgasync: Lab
     assert job.outcome == "running"
     job.lose()
     assert job.outcome == "lost"
+
+
+@pytest.mark.parametrize(
+    ("make", "state"),
+    [
+        ("mkfifo", "is no regular file"),
+        ("mkdir", "is no regular file"),
+        ("ln -s /dev/zero", "is no regular file"),
+        ("ln -s /nowhere", "its job file is gone"),
+    ],
+)
+def test_what_lies_in_the_place_of_a_job_file_holds_nobody(bgasync: Lab, make: str, state: str) -> None:
+    began = time.monotonic()
+    run = bgasync.run_text(f"""
+- hosts: all
+  gather_facts: false
+  vars: {{file: "{{{{ job.results_file }}}}"}}
+  tasks:
+    - {{name: Work, command: "true", async: 6000, poll: 0, register: job}}
+    - name: Spoil
+      shell: "until grep -q rc {{{{ file }}}}; do sleep 0.1; done; rm {{{{ file }}}}; {make} {{{{ file }}}}"
+""")
+    job = run.job("Work").wait()  # its wrapper may be there for a moment more
+    assert job.outcome is Outcome.LOST
+    assert state in job.msg
+    assert time.monotonic() - began < 30
 
 
 def test_waiting_takes_few_round_trips_and_ends_with_the_process(bgasync: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

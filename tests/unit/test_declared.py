@@ -53,6 +53,7 @@ def test_an_outcome_is_given_as_itself_or_by_its_name() -> None:
         ((), {"within": float("nan")}, "within is a number of playbook seconds from 0 on, not nan"),
         ((), {"outcome": "fine"}, "'fine' is no outcome; those are: succeeded, failed, timed_out, lost, unreach"),
         ((), {"outcome": "succeeded", "rc": 1}, "a job with that rc has failed"),
+        ((), {"outcome": "timed_out", "rc": 0}, "says outcome='timed_out' and rc=0: a job that is so has no rc"),
     ],
 )
 def test_what_cannot_be_meant_is_one_sentence(args: tuple[Any, ...], kwargs: dict[str, Any], sentence: str) -> None:

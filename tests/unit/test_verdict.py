@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -49,6 +50,7 @@ UNFINISHED: dict[Any, str] = {
     "[]": "holds no result",
     "null": "holds no result",
     "\x00\x00": "holds no result",
+    "[" * 100_000: "holds no result",
 }
 
 
@@ -61,6 +63,12 @@ def test_without_a_result_a_job_runs_as_long_as_its_runner_does(content: Any) ->
 def test_without_a_result_and_a_runner_a_job_is_lost_as_of_now(content: Any, state: str) -> None:
     msg = f"its job file {state}, and no process is left that could write a result"
     assert judge(launch(), job_file(content, written=7), [], NOW) == Verdict(Outcome.LOST, {"msg": msg}, NOW)
+
+
+def test_what_is_no_file_in_the_place_of_the_job_file_is_told() -> None:
+    verdict = judge(launch(), replace(job_file(""), regular=False), [], NOW)
+    assert verdict.outcome is Outcome.LOST
+    assert verdict.data["msg"].startswith("what lies in the place of its job file is no regular file, and no process")
 
 
 def test_a_job_whose_file_was_removed_while_it_was_at_work_runs() -> None:

@@ -33,7 +33,7 @@ class Writer:
         tasks = [task for task in found if not str(task.action).endswith("meta")]
         # What a dynamic include brings, and what a templated name becomes, shows only when it is reached.
         dynamic = any("include" in str(task.action) or "{{" in name(task) for task in tasks)
-        known = {text for task in tasks for text in (name(task), task.get_name())}
+        known = {text for task in tasks for text in (name(task), str(task.get_name()))}  # a name may be a number
         self.write("playbook_loaded", tasks=sorted(known), complete=not dynamic)
 
     def task_started(self, task: Any, *, handler: bool) -> None:
@@ -41,7 +41,7 @@ class Writer:
             "task_started",
             task_id=str(task._uuid),
             task=name(task),
-            full_name=task.get_name(),
+            full_name=str(task.get_name()),
             action=str(task.action),
             path=task.get_path(),
             handler=handler,
