@@ -87,14 +87,14 @@ def _progress(config: pytest.Config, line: str) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if hasattr(config, "workerinput"):
         return  # a worker of xdist cannot end the session; there the test's set-up says it
-    problems = []
+    problems: dict[str, str] = {}  # one of a class or module is told once
     for item in items:
         try:
             fixtures.check_markers(item)
         except UsageProblem as problem:
-            problems.append(f"{item.nodeid}: {problem}")
+            problems.setdefault(str(problem), item.nodeid)
     if problems:
-        raise pytest.UsageError("\n".join(problems))
+        raise pytest.UsageError("\n".join(f"{nodeid}: {problem}" for problem, nodeid in problems.items()))
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
