@@ -59,7 +59,7 @@ def test_a_frozen_job_does_nothing_until_it_is_thawed(bgasync: Lab) -> None:
 
 
 def test_a_frozen_job_is_still_ended_at_its_limit(bgasync: Lab) -> None:
-    job = launched(bgasync, "sleep 1", limit=500)
+    job = launched(bgasync, "sleep 3", limit=500)
     job.freeze()
     assert job.wait().outcome is Outcome.TIMED_OUT
 
