@@ -29,6 +29,6 @@ def was_unreadable(job: Job) -> bool:
     ended = job.finished_at if job.outcome in (Outcome.SUCCEEDED, Outcome.FAILED) else None
     if ended is None or job.collected:
         return False
-    # Of several polls the first may have been on its way when the job ended.
-    late = sum(poll.at > ended for poll in job.polls)
-    return late > 1 or (late == 1 and job.poll > 0)
+    late = [poll for poll in job.polls if poll.at > ended]
+    # The first of several may have been on its way when the job ended.
+    return len(late) > 1 or any(job.poll > 0 or poll.failed for poll in late)

@@ -104,7 +104,6 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
 
 def _watched_status(status: Callable[..., Any], events: Writer) -> Callable[..., Any]:
     def run(self: Any, tmp: Any = None, task_vars: Any = None) -> Any:
-        result = status(self, tmp, task_vars)
         place = {
             "jid": str(self._task.args.get("jid")),
             "task_id": str(self._task._uuid),
@@ -112,16 +111,27 @@ def _watched_status(status: Callable[..., Any], events: Writer) -> Callable[...,
             "delegate": self._task.delegate_to,
             "user": _user(self),
         }
-        if self._task.args.get("mode", "status") == "status":
+        asks = self._task.args.get("mode", "status") == "status"
+
+        def polled(result: dict[str, Any], *, failed: bool) -> None:
             events.write(
                 "job_polled",
                 **place,
                 results_file=result.get("results_file"),
                 finished=bool(result.get("finished")),
                 found=result.get("msg") != "could not find job",
-                failed=bool(result.get("failed")) or result.get("rc", 0) not in (0, None),
+                failed=failed,
                 timed_out=result.get("msg") == "Timeout exceeded" and "child_pid" in result,
             )
+
+        try:
+            result = status(self, tmp, task_vars)
+        except Exception as error:  # from 2.19 on of an answer that cannot be read, too
+            if asks:
+                polled({}, failed=not isinstance(error, AnsibleConnectionFailure))
+            raise
+        if asks:
+            polled(result, failed=bool(result.get("failed")) or result.get("rc", 0) not in (0, None))
         elif not result.get("failed"):
             events.write("job_erased", **place, results_file=result.get("erased"))
         return result
