@@ -22,7 +22,9 @@ from pytest_bgasync.jobs import Job, Jobs
 from pytest_bgasync.lab import Lab
 from pytest_bgasync.launches import Poll
 from pytest_bgasync.outcome import Outcome
-from pytest_bgasync.runs import PlaybookDeadline, PlaybookKilled, Run, StoppedRun
+from pytest_bgasync.player import PlaybookDeadline, PlaybookKilled, StoppedRun
+from pytest_bgasync.running import Running
+from pytest_bgasync.runs import Run
 from pytest_bgasync.stubs import Call
 from pytest_bgasync.tasks import Recap, TaskResult
 from pytest_bgasync.verdict import Process
@@ -55,6 +57,7 @@ __all__ = [
     "Process",
     "Recap",
     "Run",
+    "Running",
     "StoppedRun",
     "TaskResult",
     "UsageProblem",

@@ -21,6 +21,7 @@ from docker.errors import APIError, NotFound
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import CommandDeadline, HostProblem
+from pytest_bgasync.owner import owner_label
 
 #: Real seconds that one command on a container may take unless it says otherwise.
 COMMAND = 60.0
@@ -81,6 +82,13 @@ class Container:
         """True once the main process has ended."""
         return self._console.closed
 
+    def tell(self, line: str) -> None:
+        """Write to the standard input of the main process; raises HostProblem."""
+        try:
+            self._console.write(line.encode())
+        except OSError as error:
+            raise HostProblem(f"host {self.label} has ended: {reason(error)}") from None
+
     def last_words(self) -> str:
         """Return what the main process and its children wrote last, as a sentence."""
         text = self._console.tail()
@@ -134,6 +142,26 @@ class Container:
             why = output[1].decode(errors="replace").strip() or f"is there a user {user!r}?"
             raise HostProblem(f"host {self.label} cannot run {_shown(command)}: {why}")
         return Finished(int(state["ExitCode"]), output[1], output[2])
+
+    def in_its_network(self, commands: Sequence[str]) -> None:
+        """Run commands of the shell as one who may change its network, which its own processes may not.
+
+        A second container of the same image does so, that shares nothing else with it; raises HostProblem.
+        """
+        try:
+            self._client.containers.run(
+                self.attrs["Image"],
+                ["sh", "-euc", "\n".join(commands)],
+                entrypoint=[],
+                user="0",
+                network_mode=f"container:{self.id}",
+                cap_add=["NET_ADMIN"],
+                labels=owner_label(),
+                remove=True,
+                stderr=True,
+            )
+        except FAILURES as error:
+            raise HostProblem(f"the network of host {self.label} could not be changed: {reason(error)}") from None
 
     def put(self, path: str, content: bytes, mode: int) -> None:
         """Write a file; its folder must exist."""
@@ -205,6 +233,9 @@ class _Console:
     def tail(self) -> str:
         lines = b"".join(list(self._kept)).decode(errors="replace").strip().splitlines()
         return "\n".join(lines[-15:])
+
+    def write(self, data: bytes) -> None:
+        _socket(self._stream).sendall(data)
 
     def close(self) -> None:
         with suppress(OSError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import pytest
 
@@ -139,7 +140,9 @@ def account(item: pytest.Item, *, patient: bool) -> Account | None:
     lab = item.stash.get(LAB, None)
     if lab is None:
         return None
-    item.stash[ACCOUNT] = settle(lab.runs, lab.clock, declared(item), _strict_kinds(item), patient=patient)
+    forgotten = lab.halt()
+    account = settle(lab.runs, lab.clock, declared(item), _strict_kinds(item), patient=patient)
+    item.stash[ACCOUNT] = replace(account, faults=(*forgotten, *account.faults))
     return item.stash[ACCOUNT]
 
 

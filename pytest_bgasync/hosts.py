@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import docker.models.containers
-import testinfra
+import testinfra.host
 
 from pytest_bgasync.census import Census, Question, take_census
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.containers import Container
 from pytest_bgasync.errors import HostProblem, UsageProblem
+from pytest_bgasync.faults import Faults
+from pytest_bgasync.inspection import LimitedSsh
 from pytest_bgasync.jobs import Jobs, owned, veiled
 from pytest_bgasync.stubs import Call, Stubs
 from pytest_bgasync.verdict import Process
@@ -33,7 +36,15 @@ class Host:
     """A host: a container of the scenario that the playbook reaches over ssh."""
 
     def __init__(
-        self, name: str, ip: str, container: Container, clock: Clock, ssh_config: Path, jobs: Callable[[], Jobs]
+        self,
+        name: str,
+        ip: str,
+        container: Container,
+        clock: Clock,
+        ssh_config: Path,
+        jobs: Callable[[], Jobs],
+        answers: Callable[[], bool],
+        boot: float,
     ) -> None:
         self.name = name
         self.ip = ip
@@ -42,6 +53,7 @@ class Host:
         self._ssh_config = ssh_config
         self._jobs = jobs
         self._stubs = Stubs(container, clock)
+        self._faults = Faults(container, lambda: self._look(Question()).processes, answers, boot)
 
     def __repr__(self) -> str:
         return f"<Host {self.name} {self.ip}>"
@@ -53,8 +65,11 @@ class Host:
 
     @cached_property
     def testinfra(self) -> Any:
-        """A testinfra host on it, as root over ssh."""
-        return testinfra.get_host(f"ssh://{self.name}", ssh_config=str(self._ssh_config), sudo=True)
+        """A testinfra host on it, as root over ssh; no command of it may take longer than 60 real seconds."""
+        backend = LimitedSsh(self.name, ssh_config=str(self._ssh_config), sudo=True)
+        host = testinfra.host.Host(backend)
+        backend.set_host(host)
+        return host
 
     def run(self, command: str | Sequence[str], user: str | None = None, *, within: float = 60) -> CommandResult:
         """Run a command to its end: text by the shell, a list as it is; by default as root.
@@ -97,7 +112,7 @@ class Host:
         Raises HostProblem.
         """
         jobs = self.jobs()
-        return veiled(jobs, owned(jobs, self.census(Question()).processes))
+        return veiled(jobs, owned(jobs, self._look(Question()).processes))
 
     def jobs(self) -> Jobs:
         """Return the background jobs that the runs of this test launched here."""
@@ -127,13 +142,51 @@ class Host:
         """Return the calls of the stub at ``path``, oldest first; raises NotThere without a stub there."""
         return self._stubs.calls(path)
 
+    # What can befall it.
+
+    def drop_ssh(self) -> None:
+        """Cut all ssh connections to it, also those of a play that is running; the host stays up.
+
+        Raises HostProblem.
+        """
+        self._faults.drop_ssh()
+
+    def freeze(self) -> AbstractContextManager[None]:
+        """Let the whole host stand still within the ``with`` block: it answers nobody, and its clocks go on.
+
+        Its jobs are unreachable for as long. Raises HostProblem.
+        """
+        return self._faults.freeze()
+
+    def isolate(self) -> AbstractContextManager[None]:
+        """Cut it off from all networks within the ``with`` block; what runs on it goes on.
+
+        Connections are not closed by that, they hang: drop_ssh() first does close them. Its jobs
+        count as unreachable for as long; ``run()``, ``read()`` and ``put()`` work, they need no
+        network. Raises HostProblem.
+        """
+        return self._faults.isolate()
+
+    def reboot(self) -> None:
+        """End all its processes at once and start it anew; its files and its address stay, those in /tmp too.
+
+        Returns once it answers over ssh. Raises HostProblem if it does not in the real seconds of
+        the ini key bgasync_boot.
+        """
+        self._faults.reboot()
+
     # For jobs.
 
     def census(self, question: Question) -> Census:
         """Return what the host says of its processes, job files and their folders; raises HostProblem."""
-        return take_census(self._container, self._clock, question)
+        if self._faults.silence is not None:
+            raise HostProblem(f"host {self.name} {self._faults.silence}")
+        return self._look(question)
 
     def send_signal(self, signal: int, processes: Iterable[Process]) -> None:
         """Send a signal to processes that were seen here, in their order; raises HostProblem."""
         pids = [str(process.pid) for process in processes]
         self._container.execute(["sh", "-c", f"for pid; do kill -{int(signal)} $pid; done 2>/dev/null", "-", *pids])
+
+    def _look(self, question: Question) -> Census:
+        return take_census(self._container, self._clock, question)

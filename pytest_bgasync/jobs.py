@@ -260,6 +260,13 @@ class Job:
 
     # For the harness.
 
+    def heard(self, launch: Launch) -> Job:
+        """Take what the play knows of it by now."""
+        if launch.jid is None:
+            launch.jid, launch.results_file = self._launch.jid, self._launch.results_file
+        self._launch = launch
+        return self
+
     def observe(self, census: Census) -> None:
         """Judge it anew by what its host said."""
         if not self._final:

@@ -12,12 +12,14 @@ from typing import Any, TypedDict, Unpack
 
 from pytest_bgasync.ansible import ansible_playbook, environment, project_folder
 from pytest_bgasync.clock import Clock
-from pytest_bgasync.errors import Ambiguous, UsageProblem
+from pytest_bgasync.errors import Ambiguous, BgasyncError, UsageProblem
 from pytest_bgasync.findings import Finding
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import JobHost, Jobs, take_stock
+from pytest_bgasync.order import Order
 from pytest_bgasync.playbooks import check_playbook, find_playbook
-from pytest_bgasync.runs import Order, Player, Run, StoppedRun
+from pytest_bgasync.running import Running
+from pytest_bgasync.runs import Run
 from pytest_bgasync.scenario import LOCAL_NAMES, Scenario
 from pytest_bgasync.tasks import listing
 
@@ -75,6 +77,7 @@ class Lab:
         self.clock = clock
         self._deadline = deadline
         self._runs: list[Run] = []
+        self._running: list[Running] = []
         self._count = 0
         self.hosts: Mapping[str, Host] = scenario.hosts
 
@@ -123,12 +126,25 @@ class Lab:
         or cannot read its configuration, PlaybookProblem when it cannot be run at all, and PlaybookDeadline or
         PlaybookKilled, with what was known until then, when it did not come to its own end.
         """
-        return self._play(find_playbook(playbook, self._places.folders), str(playbook), options)
+        return self.start(playbook, **options).wait()
+
+    def start(
+        self, playbook: str | Path, *, pause_before: Sequence[str] = (), **options: Unpack[RunOptions]
+    ) -> Running:
+        """Start a playbook and return at once; it stops before each task named in ``pause_before``.
+
+        Raises UsageProblem, AnsibleProblem and PlaybookProblem as ``run`` does.
+        """
+        return self._play(find_playbook(playbook, self._places.folders), str(playbook), options, pause_before)
 
     def run_text(self, yaml_text: str, **options: Unpack[RunOptions]) -> Run:
         """Run a playbook that is given as text; roles, group_vars and the like are found as by ``run``."""
+        return self.start_text(yaml_text, **options).wait()
+
+    def start_text(self, yaml_text: str, *, pause_before: Sequence[str] = (), **options: Unpack[RunOptions]) -> Running:
+        """Start a playbook that is given as text, as ``start`` does."""
         if not isinstance(yaml_text, str):
-            raise UsageProblem(f"run_text() takes the text of a playbook, not {type(yaml_text).__name__}")
+            raise UsageProblem(f"a playbook is given as text, not as {type(yaml_text).__name__}; a path is for run()")
         folder = self._new_folder()
         path = folder / "text.yml"
         path.write_text(yaml_text, encoding="utf-8")
@@ -140,16 +156,36 @@ class Lab:
                     and entry.name != path.name
                 ):
                     (folder / entry.name).symlink_to(entry)
-        return self._play(path, TEXT, options)
+        return self._play(path, TEXT, options, pause_before)
 
     def close(self) -> None:
         """See how the jobs that still ran stand, for the summary; their hosts are about to go."""
+        self.halt()
         take_stock(job for job in self.jobs if not job.settled)
         for job in self.jobs:
             job.close()
 
-    def _play(self, path: Path, name: str, options: RunOptions) -> Run:
+    def halt(self) -> list[str]:
+        """End the playbooks that a test has started and left running; return a sentence for each."""
+        said = []
+        for running in [running for running in self._running if not running.over]:
+            if not running.ended:
+                said.append(
+                    f"playbook {running.playbook} was {running.state} when the test ended, and was stopped:"
+                    " wait() for it, or stop() it"
+                )
+                running.stop()
+                continue
+            try:
+                running.wait()
+            except BgasyncError as problem:
+                said.append(str(problem))
+        return said
+
+    def _play(self, path: Path, name: str, options: RunOptions, pause_before: Sequence[str]) -> Running:
         check_playbook(path, TEXT if name == TEXT else None)
+        if not _words(pause_before):
+            raise UsageProblem(f"pause_before= is a list of names of tasks, not {pause_before!r}")
         words, limits, deadline = _checked(options, self._deadline)
         in_tree = self._scenario.folder not in path.parents
         cwd = project_folder(path.parent if in_tree else self._places.beside, self._places.root)
@@ -165,17 +201,14 @@ class Lab:
             limit=options.get("limit"),
             connections=self._scenario.connections(),
             limits=limits,
+            pause_before=tuple(pause_before),
             earlier=self.jobs,
             deadline=deadline,
             clock=self.clock,
         )
-        try:
-            run = Player(order, self._job_host).wait()
-        except StoppedRun as stopped:
-            self._runs.append(stopped.run)
-            raise
-        self._runs.append(run)
-        return run
+        running = Running(order, self._job_host, self._runs.append)
+        self._running.append(running)
+        return running
 
     def _job_host(self, name: str) -> JobHost | None:
         return self.localhost if name in LOCAL_NAMES else self.hosts.get(name)

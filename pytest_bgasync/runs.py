@@ -1,58 +1,23 @@
-"""Runs a playbook with ansible-playbook, and what came of it."""
+"""What came of the run of a playbook."""
 
 from __future__ import annotations
 
-import json
-import shutil
-import signal
-import subprocess
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from pytest_bgasync import launches, rules, statuses, tasks
 from pytest_bgasync.census import Census, Question
-from pytest_bgasync.clock import LIMIT_FLOOR, Clock, Deadline
-from pytest_bgasync.errors import AnsibleProblem, BgasyncError, NotThere, PlaybookProblem, UsageProblem
+from pytest_bgasync.clock import Deadline
+from pytest_bgasync.errors import NotThere
 from pytest_bgasync.events import Event, read_events
 from pytest_bgasync.findings import Facts, Finding, batches
 from pytest_bgasync.jobs import GRACE, Job, JobHost, Jobs, find_survivors, owned, standing_still, take_stock, veiled
+from pytest_bgasync.order import Order
 from pytest_bgasync.outcome import Outcome
-from pytest_bgasync.scenario import end_processes
 from pytest_bgasync.tasks import Recap, TaskResult, listing
 from pytest_bgasync.verdict import Process, daemons, gave_up, payload
-
-#: The exit status of ansible-playbook when SIGINT has ended it.
-INTERRUPTED = 99
-#: Arguments with which ansible-playbook only says something.
-PLAYS_NOTHING = {"--syntax-check", "--list-tasks", "--list-tags", "--list-hosts", "--version", "--help", "-h"}
-
-
-@dataclass(frozen=True)
-class Order:
-    """What is to be run, and how: all that distinguishes one run from another."""
-
-    command: Sequence[str]
-    env: Mapping[str, str]
-    cwd: Path
-    folder: Path
-    """Where the run keeps its files; empty when it begins."""
-    playbook: str
-    """What messages call the playbook."""
-    hosts: Sequence[str]
-    """The names of the scenario's hosts, without localhost."""
-    limit: str | None
-    """The pattern of hosts it was limited to, for messages."""
-    connections: Mapping[str, Mapping[str, Any]]
-    """For each name a task may reach, the connection variables of its container."""
-    limits: Mapping[str, float]
-    earlier: Sequence[Job]
-    """The jobs of runs before this one on the same hosts."""
-    deadline: float
-    """Real seconds."""
-    clock: Clock
 
 
 class Run:
@@ -71,6 +36,7 @@ class Run:
         wall: float,
         hosts: Callable[[str], JobHost | None],
         patience: Deadline,
+        known: Mapping[str, Job],
     ) -> None:
         self.rc = rc
         self.wall = wall
@@ -89,7 +55,12 @@ class Run:
         self._host = hosts
         before = [job.launch for job in order.earlier]
         found = launches.fold(self.events, order.clock, order.limits, before)
-        self.jobs = Jobs(Job(launch, hosts(launch.machine), order.clock) for launch in found)
+        self.jobs = Jobs(
+            known[launch.token].heard(launch)
+            if launch.token in known
+            else Job(launch, hosts(launch.machine), order.clock)
+            for launch in found
+        )
         self._seen = take_stock(self.jobs)
         # The play gave up waiting; the job's own limit ends it a moment later. See it to its end.
         late = [job for job in self.jobs if gave_up(job.launch)]
@@ -210,151 +181,6 @@ class Run:
         known = dict.fromkeys([*self._hosts, *(reach.host for reach in self._tasks.reached)])
         if host is not None and host not in known:
             raise NotThere(f"there is no host {host!r}; there are: {listing(known)}")
-
-
-class StoppedRun(BgasyncError):
-    """A run that did not come to its own end.
-
-    ``run`` holds what was known until then.
-    """
-
-    def __init__(self, message: str, run: Run) -> None:
-        super().__init__(message)
-        self.run = run
-
-
-class PlaybookDeadline(StoppedRun):
-    """The run was stopped because its deadline had passed."""
-
-
-class PlaybookKilled(StoppedRun):
-    """ansible-playbook or one of its workers was ended by a signal that the harness did not send."""
-
-
-@dataclass
-class Player:
-    """A running ansible-playbook."""
-
-    order: Order
-    hosts: Callable[[str], JobHost | None]
-    began: float = field(default_factory=time.time)
-    started: float = field(default_factory=time.monotonic)
-
-    def __post_init__(self) -> None:
-        order = self.order
-        self._patience = Deadline(order.deadline)
-        contract = {
-            "events": str(order.folder / "events.jsonl"),
-            "time_scale": order.clock.scale,
-            "limit_floor": LIMIT_FLOOR,
-            "limits": dict(order.limits),
-            "connections": {name: dict(variables) for name, variables in order.connections.items()},
-        }
-        (order.folder / "run.json").write_text(json.dumps(contract))
-        env = {
-            **order.env,
-            "BGASYNC_RUN": str(order.folder / "run.json"),
-            "ANSIBLE_LOCAL_TEMP": str(order.folder / "tmp"),
-        }
-        with (order.folder / "stdout").open("wb") as out, (order.folder / "stderr").open("wb") as err:
-            self._process = subprocess.Popen(
-                [*_ends_with_us(), *order.command],
-                stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env, cwd=order.cwd, start_new_session=True,
-            )  # fmt: skip
-
-    def wait(self) -> Run:
-        """Wait for its end and return what came of it.
-
-        Raises PlaybookDeadline, PlaybookKilled, PlaybookProblem or AnsibleProblem.
-        """
-        order = self.order
-        try:
-            rc = self._process.wait(self._patience.left)
-        except subprocess.TimeoutExpired:
-            run = self._run(self.end())
-            raise PlaybookDeadline(
-                f"playbook {order.playbook} was stopped at its deadline of {order.deadline:g} s{_last(run)}:"
-                " see what it waits for, or give it more with deadline= or the ini key bgasync_deadline",
-                run,
-            ) from None
-        except BaseException:
-            self.end()
-            raise
-        run = self._run(rc)
-        if rc < 0 or _was_cut_short(run):
-            end_processes(order.folder)
-            what, how = "ansible-playbook", f"by {signal.Signals(-rc).name} " if rc < 0 else ""
-            if rc != INTERRUPTED and rc > 0:
-                what = "a worker of ansible-playbook"
-            raise PlaybookKilled(
-                f"{what} was ended {how}from outside{_last(run)}:"
-                " find out who did (the kernel, when memory runs out), and run it again",
-                run,
-            )
-        _raise_unless_it_played(run, order)
-        _raise_if_misspelt(run, order)
-        return run
-
-    def end(self) -> int:
-        """End it now, with all its workers; return its exit status."""
-        self._process.kill()
-        rc = self._process.wait()
-        end_processes(self.order.folder)
-        return rc
-
-    def _run(self, rc: int) -> Run:
-        return Run(self.order, rc, self.began, time.monotonic() - self.started, self.hosts, self._patience)
-
-
-def _was_cut_short(run: Run) -> bool:
-    """Say whether a run ended in the middle of a task, without its closing counts."""
-    at_work: set[tuple[str, str]] = set()
-    for event in run.events:
-        if event["event"] == "run_ended":
-            return False
-        if event["event"] == "host_started":
-            at_work.add((event["task_id"], event["host"]))
-        elif event["event"] == "task_result":
-            at_work.discard((event["task_id"], event["host"]))
-    return bool(at_work)
-
-
-def _raise_unless_it_played(run: Run, order: Order) -> None:
-    kinds = [event["event"] for event in run.events]
-    if run.ok and "run_started" not in kinds and not PLAYS_NOTHING & set(order.command):
-        raise AnsibleProblem(
-            "ansible-playbook did not load the callback of the harness, so nothing is known of its jobs:"
-            f" {run.stderr.strip()[-500:] or 'it gave no reason'}"
-        )
-    plays = batches(run.events, order.clock)
-    if "host_started" in kinds or "task_result" in kinds or any(play.matched for play in plays):
-        return
-    if plays or "does not match any hosts" in run.stderr or "leaves us with no hosts" in (run.stderr + run.stdout):
-        wanted = "hosts: " + ", ".join(play.pattern for play in plays)
-        if order.limit is not None:
-            wanted = f"limit {order.limit!r}"
-        raise PlaybookProblem(
-            f"playbook {order.playbook}: {wanted} matches no host of the scenario; it has: {', '.join(order.hosts)}"
-        )
-
-
-def _raise_if_misspelt(run: Run, order: Order) -> None:
-    for task in order.limits:
-        try:
-            run.ran(task)
-        except NotThere as problem:
-            raise UsageProblem(f"limits=: {problem}") from None
-
-
-def _last(run: Run) -> str:
-    started = [event for event in run.events if event["event"] == "task_started"]
-    return f" while it was at the task {started[-1]['task']!r}" if started else " before its first task"
-
-
-def _ends_with_us() -> list[str]:
-    """Return the words before a command that let it die with this process, where the system has them."""
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
 
 
 def _text(path: Path) -> str:

@@ -79,7 +79,7 @@ class Scenario:
             start.result()
         addresses = {name: self._address(name) for name in self._containers}
         self.ssh_config.write_text(ssh.client_config(addresses, self._key, self.control))
-        hosts = {name: self._host(name, jobs) for name in images}
+        hosts = {name: self._host(name, jobs, boot) for name in images}
         self.localhost = hosts.pop(LOCALHOST)
         self.hosts.update(hosts)
 
@@ -174,9 +174,14 @@ class Scenario:
             f" {container.last_words()}"
         )
 
-    def _host(self, name: str, jobs: Callable[[], Jobs]) -> Host:
+    def _host(self, name: str, jobs: Callable[[], Jobs], boot: float) -> Host:
         container = self._containers[name]
-        return Host(name, container.ip(self._network), container, self._clock, self.ssh_config, jobs)
+
+        def answers() -> bool:
+            return ssh.answers(self._address(name), Deadline(1))
+
+        ip = container.ip(self._network)
+        return Host(name, ip, container, self._clock, self.ssh_config, jobs, answers, boot)
 
 
 def end_processes(folder: Path) -> None:

@@ -21,6 +21,9 @@ OPTIONS = {
     "IdentityAgent": "none",
     "LogLevel": "ERROR",
     "ConnectTimeout": "20",
+    # A host that is cut off is given up after twelve seconds; without that a connection hangs for a quarter of an hour.
+    "ServerAliveInterval": "3",
+    "ServerAliveCountMax": "4",
 }
 
 

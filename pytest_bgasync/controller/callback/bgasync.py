@@ -15,7 +15,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible.release import __version__ as ansible_version
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from bgasync_controller import clock, connections, events, jobs  # found by the line above
+from bgasync_controller import clock, connections, events, gate, jobs  # found by the line above
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not typed
@@ -32,6 +32,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         with open(os.environ["BGASYNC_RUN"]) as stream:
             run = json.load(stream)
         self._events = events.Writer(run["events"])
+        self._gate = gate.Gate(run["gate"], run["pause_before"])
         clock.install(run["time_scale"])
         jobs.install(run, self._events)
         connections.install(run["connections"])
@@ -41,15 +42,18 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         self._events.playbook_loaded(playbook)
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
+        self._gate.play_started(str(play.strategy))
         self._events.write("play_started", play=play.get_name(), play_id=str(play._uuid), hosts=play.hosts)
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
         self._events.write("no_hosts_matched")
 
     def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
+        self._gate.before_task(task)
         self._events.task_started(task, handler=False)
 
     def v2_playbook_on_handler_task_start(self, task: Any) -> None:
+        self._gate.before_task(task)
         self._events.task_started(task, handler=True)
 
     def v2_runner_on_start(self, host: Any, task: Any) -> None:

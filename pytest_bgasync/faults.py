@@ -1,0 +1,120 @@
+"""What can befall a host as a whole, done to the real thing, and how it is undone."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from docker.errors import NotFound
+
+from pytest_bgasync.clock import Deadline
+from pytest_bgasync.containers import Container
+from pytest_bgasync.engine import FAILURES, reason
+from pytest_bgasync.errors import HostProblem
+from pytest_bgasync.verdict import Process
+
+#: Real seconds in which processes that were killed have gone.
+DYING = 10.0
+#: What the processes of one ssh connection call themselves; the one that listens says so.
+_SESSION = re.compile(r"sshd(-session|-auth)?: (?!.*\[listener\])")
+#: The main process of a host and what the engine puts before it: they outlive a reboot.
+_MAIN = re.compile(r"/usr/lib/bgasync/init\b")
+#: Tells the network devices but the loopback, and the routes that are lost when they are down.
+_NETWORK = "command -v ip >/dev/null || exit 9; ls /sys/class/net; ip -o route show default"
+
+
+class Faults:
+    """The faults of one host.
+
+    ``processes`` returns what runs on it, ``answers`` says whether it greets over ssh; ``boot`` is
+    the number of real seconds in which it does after a start.
+    """
+
+    def __init__(
+        self,
+        container: Container,
+        processes: Callable[[], list[Process]],
+        answers: Callable[[], bool],
+        boot: float,
+    ) -> None:
+        self._container = container
+        self._processes = processes
+        self._answers = answers
+        self._boot = boot
+        self.silence: str | None = None
+        """Why the host counts as one that does not answer, although its container does."""
+
+    def drop_ssh(self) -> None:
+        """Cut all ssh connections; what they had started goes on without them."""
+
+        def cut() -> bool:
+            sessions = [process for process in self._processes() if _SESSION.match(process.args[0])]
+            pids = [str(process.pid) for process in sessions]
+            if pids:
+                self._container.execute(["sh", "-c", 'kill -KILL "$@" 2>/dev/null || true', "-", *pids])
+            return not [process for process in sessions if process.alive]
+
+        if not Deadline(DYING).wait_for(cut):
+            raise self._failed("its ssh connections could not be cut", "new ones come too fast")
+
+    @contextmanager
+    def freeze(self) -> Iterator[None]:
+        """Let the whole host stand still: nothing on it runs, and it answers nobody."""
+        model = self._container.model()
+        try:
+            model.pause()
+        except FAILURES as error:
+            raise self._failed("it could not be frozen", reason(error)) from None
+        try:
+            yield
+        finally:
+            try:
+                model.unpause()
+            except NotFound:
+                pass  # a host that has gone needs no undoing
+            except FAILURES as error:
+                if "not paused" not in str(error):
+                    raise self._failed("it could not be thawed", reason(error)) from None
+
+    @contextmanager
+    def isolate(self) -> Iterator[None]:
+        """Cut the host off from its networks; what runs on it goes on."""
+        network = self._container.execute(["sh", "-c", _NETWORK])
+        if network.rc != 0:
+            raise self._failed("it could not be isolated", "it has no command ip, install iproute2 in its image")
+        lines = network.stdout.decode().splitlines()
+        links = [line for line in lines if not line.startswith("default ") and line != "lo"]
+        routes = [line for line in lines if line.startswith("default ")]
+        self._container.in_its_network([f"ip link set dev {link} down" for link in links])
+        self.silence = "is isolated from its networks"
+        try:
+            yield
+        finally:
+            self.silence = None
+            if not self._container.ended:
+                self._container.in_its_network(
+                    [
+                        *(f"ip link set dev {link} up" for link in links),
+                        *(f"ip route replace {route}" for route in routes),
+                    ]
+                )
+
+    def reboot(self) -> None:
+        """End all processes, and begin anew as when the host was started; its files and its address stay."""
+        before = {process.pid for process in self._processes() if not _MAIN.search(process.command)}
+        self._container.tell("reboot\n")
+
+        def back() -> bool:
+            if self._container.ended:
+                raise self._failed("it ended while it was rebooted", self._container.last_words())
+            try:
+                return not before & {process.pid for process in self._processes()} and self._answers()
+            except HostProblem:
+                return False  # what looked was ended with the rest
+
+        if not Deadline(self._boot).wait_for(back):
+            raise self._failed("it did not come back", f"it does not answer over ssh within {self._boot:g} s")
+
+    def _failed(self, what: str, why: str) -> HostProblem:
+        return HostProblem(f"host {self._container.label}: {what}: {why}")

@@ -1,0 +1,38 @@
+"""What is to be run, and how: all that distinguishes one run of a playbook from another."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pytest_bgasync.clock import Clock
+from pytest_bgasync.jobs import Job
+
+
+@dataclass(frozen=True)
+class Order:
+    """One run to be."""
+
+    command: Sequence[str]
+    env: Mapping[str, str]
+    cwd: Path
+    folder: Path
+    """Where the run keeps its files; empty when it begins."""
+    playbook: str
+    """What messages call the playbook."""
+    hosts: Sequence[str]
+    """The names of the scenario's hosts, without localhost."""
+    limit: str | None
+    """The pattern of hosts it was limited to, for messages."""
+    connections: Mapping[str, Mapping[str, Any]]
+    """For each name a task may reach, the connection variables of its container."""
+    limits: Mapping[str, float]
+    pause_before: Sequence[str]
+    """The tasks before which it stops until it is told to go on."""
+    earlier: Sequence[Job]
+    """The jobs of runs before this one on the same hosts."""
+    deadline: float
+    """Real seconds."""
+    clock: Clock

@@ -1,0 +1,198 @@
+"""Runs a playbook with ansible-playbook, stops it at points that were asked for, and ends it at its deadline."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from pytest_bgasync.clock import LIMIT_FLOOR, Deadline
+from pytest_bgasync.errors import AnsibleProblem, BgasyncError, NotThere, PlaybookProblem, UsageProblem
+from pytest_bgasync.events import Event, read_events
+from pytest_bgasync.findings import batches
+from pytest_bgasync.gate import Gate, Stop
+from pytest_bgasync.jobs import Job, JobHost
+from pytest_bgasync.order import Order
+from pytest_bgasync.runs import Run
+from pytest_bgasync.scenario import end_processes
+
+#: The exit status of ansible-playbook when SIGINT has ended it.
+INTERRUPTED = 99
+#: Arguments with which ansible-playbook only says something.
+PLAYS_NOTHING = {"--syntax-check", "--list-tasks", "--list-tags", "--list-hosts", "--version", "--help", "-h"}
+
+
+class StoppedRun(BgasyncError):
+    """A run that did not come to its own end.
+
+    ``run`` holds what was known until then.
+    """
+
+    def __init__(self, message: str, run: Run) -> None:
+        super().__init__(message)
+        self.run = run
+
+
+class PlaybookDeadline(StoppedRun):
+    """The run was stopped because its deadline had passed."""
+
+
+class PlaybookKilled(StoppedRun):
+    """ansible-playbook or one of its workers was ended by a signal that the harness did not send."""
+
+
+@dataclass
+class Player:
+    """A running ansible-playbook. ``stops`` are the points at which it stands still now."""
+
+    order: Order
+    hosts: Callable[[str], JobHost | None]
+    known: Mapping[str, Job] = field(default_factory=dict)
+    """The jobs that a test has seen already, by their marks."""
+    began: float = field(default_factory=time.time)
+    started: float = field(default_factory=time.monotonic)
+    stops: list[Stop] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        order = self.order
+        self.patience = Deadline(order.deadline)
+        self._gate = Gate(order.folder / "gate", self.stops.append) if order.pause_before else None
+        contract = {
+            "events": str(order.folder / "events.jsonl"),
+            "time_scale": order.clock.scale,
+            "limit_floor": LIMIT_FLOOR,
+            "limits": dict(order.limits),
+            "connections": {name: dict(variables) for name, variables in order.connections.items()},
+            "gate": str(self._gate.path) if self._gate else None,
+            "pause_before": list(order.pause_before),
+        }
+        (order.folder / "run.json").write_text(json.dumps(contract))
+        env = {
+            **order.env,
+            "BGASYNC_RUN": str(order.folder / "run.json"),
+            "ANSIBLE_LOCAL_TEMP": str(order.folder / "tmp"),
+        }
+        with (order.folder / "stdout").open("wb") as out, (order.folder / "stderr").open("wb") as err:
+            self._process = subprocess.Popen(
+                [*_ends_with_us(), *order.command],
+                stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env, cwd=order.cwd, start_new_session=True,
+            )  # fmt: skip
+
+    @property
+    def ended(self) -> bool:
+        """True once ansible-playbook has ended."""
+        return self._process.poll() is not None
+
+    def events(self) -> list[Event]:
+        """Return what has happened until now."""
+        return read_events(self.order.folder / "events.jsonl")
+
+    def wait_until(self, condition: Callable[[], object]) -> None:
+        """Wait until ``condition()`` is true; raises PlaybookDeadline."""
+        try:
+            if self.patience.wait_for(condition):
+                return
+        except BaseException:
+            self._kill()
+            raise
+        run = self.end()
+        raise PlaybookDeadline(
+            f"playbook {self.order.playbook} was stopped at its deadline of {self.order.deadline:g} s{last_task(run)}:"
+            " see what it waits for, or give it more with deadline= or the ini key bgasync_deadline",
+            run,
+        )
+
+    def result(self) -> Run:
+        """Return what came of a run that has ended by itself.
+
+        Raises PlaybookKilled, PlaybookProblem, AnsibleProblem or UsageProblem.
+        """
+        order, rc = self.order, self._process.wait()
+        run = self._run()
+        if rc < 0 or _was_cut_short(run):
+            end_processes(order.folder)
+            what, how = "ansible-playbook", f"by {signal.Signals(-rc).name} " if rc < 0 else ""
+            if rc != INTERRUPTED and rc > 0:
+                what = "a worker of ansible-playbook"
+            raise PlaybookKilled(
+                f"{what} was ended {how}from outside{last_task(run)}:"
+                " find out who did (the kernel, when memory runs out), and run it again",
+                run,
+            )
+        _raise_unless_it_played(run, order)
+        _raise_if_misspelt(run, "limits", order.limits)
+        _raise_if_misspelt(run, "pause_before", order.pause_before)
+        return run
+
+    def end(self) -> Run:
+        """End it now, with all its workers; return what is known of it."""
+        self._kill()
+        return self._run()
+
+    def _kill(self) -> None:
+        self._process.kill()
+        self._process.wait()
+        end_processes(self.order.folder)
+        self.patience = Deadline(0)
+
+    def _run(self) -> Run:
+        if self._gate:
+            self._gate.close()
+        wall = time.monotonic() - self.started
+        return Run(self.order, self._process.returncode, self.began, wall, self.hosts, self.patience, self.known)
+
+
+def _was_cut_short(run: Run) -> bool:
+    """Say whether a run ended in the middle of a task, without its closing counts."""
+    at_work: set[tuple[str, str]] = set()
+    for event in run.events:
+        if event["event"] == "run_ended":
+            return False
+        if event["event"] == "host_started":
+            at_work.add((event["task_id"], event["host"]))
+        elif event["event"] == "task_result":
+            at_work.discard((event["task_id"], event["host"]))
+    return bool(at_work)
+
+
+def _raise_unless_it_played(run: Run, order: Order) -> None:
+    kinds = [event["event"] for event in run.events]
+    if run.ok and "run_started" not in kinds and not PLAYS_NOTHING & set(order.command):
+        raise AnsibleProblem(
+            "ansible-playbook did not load the callback of the harness, so nothing is known of its jobs:"
+            f" {run.stderr.strip()[-500:] or 'it gave no reason'}"
+        )
+    plays = batches(run.events, order.clock)
+    if "host_started" in kinds or "task_result" in kinds or any(play.matched for play in plays):
+        return
+    if plays or "does not match any hosts" in run.stderr or "leaves us with no hosts" in (run.stderr + run.stdout):
+        wanted = "hosts: " + ", ".join(play.pattern for play in plays)
+        if order.limit is not None:
+            wanted = f"limit {order.limit!r}"
+        raise PlaybookProblem(
+            f"playbook {order.playbook}: {wanted} matches no host of the scenario; it has: {', '.join(order.hosts)}"
+        )
+
+
+def _raise_if_misspelt(run: Run, option: str, names: Iterable[str]) -> None:
+    for task in names:
+        try:
+            run.ran(task)
+        except NotThere as problem:
+            raise UsageProblem(f"{option}=: {problem}") from None
+
+
+def last_task(run: Run) -> str:
+    """Say how far a run has come."""
+    started = [event for event in run.events if event["event"] == "task_started"]
+    return f" while it was at the task {started[-1]['task']!r}" if started else " before its first task"
+
+
+def _ends_with_us() -> list[str]:
+    """Return the words before a command that let it die with this process, where the system has them."""
+    setpriv = shutil.which("setpriv")
+    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []
