@@ -17,7 +17,8 @@ from pytest_bgasync.verdict import Process
 #: Real seconds in which processes that were killed have gone.
 DYING = 10.0
 #: What the processes of one ssh connection call themselves; the one that listens says so.
-_SESSION = re.compile(r"sshd(-session|-auth)?: (?!.*\[listener\])")
+_SERVER = re.compile(r"sshd(-session|-auth)?: ")
+_SESSION = re.compile(rf"{_SERVER.pattern}(?!.*\[listener\])")
 #: The main process of a host and what the engine puts before it: they outlive a reboot.
 _MAIN = re.compile(r"/usr/lib/bgasync/init\b")
 #: Tells the network devices but the loopback, and the routes that are lost when they are down.
@@ -47,15 +48,22 @@ class Faults:
 
     def drop_ssh(self) -> None:
         """Cut all ssh connections; what they had started goes on without them."""
+        self._end_all(_SESSION)
 
-        def cut() -> bool:
-            sessions = [process for process in self._processes() if _SESSION.match(process.args[0])]
-            pids = [str(process.pid) for process in sessions]
+    def refuse_ssh(self) -> None:
+        """End the ssh server and its connections, for good: the host is unreachable, and whoever asks knows at once."""
+        self._end_all(_SERVER)
+        self.silence = "refuses all ssh connections"
+
+    def _end_all(self, pattern: re.Pattern[str]) -> None:
+        def ended() -> bool:
+            found = [process for process in self._processes() if process.alive and pattern.match(process.args[0])]
+            pids = [str(process.pid) for process in found]
             if pids:
                 self._container.execute(["sh", "-c", 'kill -KILL "$@" 2>/dev/null || true', "-", *pids])
-            return not [process for process in sessions if process.alive]
+            return not pids
 
-        if not Deadline(DYING).wait_for(cut):
+        if not Deadline(DYING).wait_for(ended):
             raise self._failed("its ssh connections could not be cut", "new ones come too fast")
 
     @contextmanager

@@ -16,8 +16,10 @@ from pytest_bgasync.config import Settings
 from pytest_bgasync.declared import Declaration, parse_declaration
 from pytest_bgasync.engine import Engine, find
 from pytest_bgasync.errors import BgasyncError, UsageProblem
+from pytest_bgasync.every import Every, parse_every
 from pytest_bgasync.images import Images, Progress
 from pytest_bgasync.lab import Lab, Places
+from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.owner import make_folder, sweep
 from pytest_bgasync.scenario import LOCAL_NAMES, Scenario
 from pytest_bgasync.spec import STRICT, Spec, parse_marker
@@ -28,6 +30,8 @@ SETTINGS = pytest.StashKey[Settings]()
 PROGRESS = pytest.StashKey[Progress]()
 LAB = pytest.StashKey[Lab]()
 ACCOUNT = pytest.StashKey[Account]()
+#: The fixture and parameter with the outcome a test is run for.
+OUTCOME = "bgasync_outcome"
 JOB_LINES = pytest.StashKey[list[JobLine]]()
 
 
@@ -75,7 +79,9 @@ def bgasync(request: pytest.FixtureRequest, bgasync_engine: Engine, _bgasync_key
     clock = Clock(spec.time_scale or settings.time_scale)
     places = Places(settings.playbooks, request.path.parent, settings.root)
     scenario = Scenario(bgasync_engine, _bgasync_key, clock, spec, settings.limits)
-    lab = Lab(scenario, places, clock, settings.deadline)
+    every = tried(request.node)
+    outcome = request.node.callspec.params[OUTCOME] if every else None
+    lab = Lab(scenario, places, clock, settings.deadline, (every, outcome) if every and outcome else None)
     try:
         with one_sentence():
             folders = (request.path.parent, settings.root)
@@ -104,6 +110,39 @@ def bgasync(request: pytest.FixtureRequest, bgasync_engine: Engine, _bgasync_key
         raise pytest.fail.Exception("\n\n".join(faults), pytrace=False)
 
 
+@pytest.fixture
+def bgasync_outcome(request: pytest.FixtureRequest) -> Outcome:
+    """The outcome that the ``every_outcome`` marker runs the test for."""
+    if not hasattr(request, "param"):
+        raise pytest.fail.Exception(
+            "bgasync_outcome is the outcome that a test is run for: mark it with"
+            " @pytest.mark.every_outcome(<name of a task>)",
+            pytrace=False,
+        )
+    outcome: Outcome = request.param
+    return outcome
+
+
+def parametrize(metafunc: pytest.Metafunc) -> None:
+    """Let a test run once for each outcome of its ``every_outcome`` marker; raises UsageProblem."""
+    every = tried(metafunc.definition)
+    if every is None:
+        return
+    if OUTCOME not in metafunc.fixturenames:
+        metafunc.fixturenames.append(OUTCOME)
+    metafunc.parametrize(OUTCOME, every.outcomes, ids=list(map(str, every.outcomes)), indirect=True)
+
+
+def tried(item: pytest.Item) -> Every | None:
+    """Return what the ``every_outcome`` marker of a test says, None without one; raises UsageProblem."""
+    markers = list(item.iter_markers_with_node("every_outcome"))
+    if not markers:
+        return None
+    if [node for node, _ in markers].count(markers[0][0]) > 1:
+        raise UsageProblem("a test has one every_outcome marker: try the jobs of another task in a test of their own")
+    return parse_every(markers[0][1].args, markers[0][1].kwargs)
+
+
 def marked(item: pytest.Item) -> Spec:
     """Return what the closest ``bgasync`` marker of a test asks for, the defaults without one."""
     marker = item.get_closest_marker("bgasync")
@@ -127,6 +166,11 @@ def declared(item: pytest.Item) -> list[Declaration]:
 def check_markers(item: pytest.Item) -> None:
     """Raise UsageProblem for markers of a test that cannot be meant."""
     spec = marked(item)
+    every = tried(item)
+    if every and every.host not in (None, *spec.hosts, *LOCAL_NAMES):
+        raise UsageProblem(
+            f"the every_outcome marker's host {every.host!r} is no host of the test; it has: {', '.join(spec.hosts)}"
+        )
     for declaration in declared(item):
         if not declaration.inherited and declaration.host not in (None, *spec.hosts, *LOCAL_NAMES):
             raise UsageProblem(
@@ -141,7 +185,7 @@ def account(item: pytest.Item, *, patient: bool) -> Account | None:
     if lab is None:
         return None
     forgotten = lab.halt()
-    account = settle(lab.runs, lab.clock, declared(item), _strict_kinds(item), patient=patient)
+    account = settle(lab.runs, lab.clock, declared(item), _strict_kinds(item), lab.fates, patient=patient)
     item.stash[ACCOUNT] = replace(account, faults=(*forgotten, *account.faults))
     return item.stash[ACCOUNT]
 

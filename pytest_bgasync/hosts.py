@@ -177,6 +177,10 @@ class Host:
 
     # For jobs.
 
+    def vanish(self) -> None:
+        """Be unreachable from now on, for the play and for jobs; what runs here goes on. Raises HostProblem."""
+        self._faults.refuse_ssh()
+
     def census(self, question: Question) -> Census:
         """Return what the host says of its processes, job files and their folders; raises HostProblem."""
         if self._faults.silence is not None:

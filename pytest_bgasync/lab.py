@@ -13,10 +13,13 @@ from typing import Any, TypedDict, Unpack
 from pytest_bgasync.ansible import ansible_playbook, environment, project_folder
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.errors import Ambiguous, BgasyncError, UsageProblem
+from pytest_bgasync.every import Every
+from pytest_bgasync.fates import Fates
 from pytest_bgasync.findings import Finding
 from pytest_bgasync.hosts import Host
-from pytest_bgasync.jobs import JobHost, Jobs, take_stock
+from pytest_bgasync.jobs import Jobs, take_stock
 from pytest_bgasync.order import Order
+from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.playbooks import check_playbook, find_playbook
 from pytest_bgasync.running import Running
 from pytest_bgasync.runs import Run
@@ -71,7 +74,14 @@ class Lab:
     tasks land; ``time_scale`` is real seconds for one playbook second, ``clock`` translates by it.
     """
 
-    def __init__(self, scenario: Scenario, places: Places, clock: Clock, deadline: float) -> None:
+    def __init__(
+        self,
+        scenario: Scenario,
+        places: Places,
+        clock: Clock,
+        deadline: float,
+        tried: tuple[Every, Outcome] | None = None,
+    ) -> None:
         self._scenario = scenario
         self._places = places
         self.clock = clock
@@ -79,6 +89,7 @@ class Lab:
         self._runs: list[Run] = []
         self._running: list[Running] = []
         self._count = 0
+        self.fates = Fates(*tried, self._find_host) if tried else None
         self.hosts: Mapping[str, Host] = scenario.hosts
 
     @property
@@ -202,15 +213,16 @@ class Lab:
             connections=self._scenario.connections(),
             limits=limits,
             pause_before=tuple(pause_before),
+            fates=self.fates,
             earlier=self.jobs,
             deadline=deadline,
             clock=self.clock,
         )
-        running = Running(order, self._job_host, self._runs.append)
+        running = Running(order, self._find_host, self._runs.append)
         self._running.append(running)
         return running
 
-    def _job_host(self, name: str) -> JobHost | None:
+    def _find_host(self, name: str) -> Host | None:
         return self.localhost if name in LOCAL_NAMES else self.hosts.get(name)
 
     def _new_folder(self) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_bgasync.clock import Clock
+from pytest_bgasync.fates import Fates
 from pytest_bgasync.jobs import Job
 
 
@@ -31,6 +32,8 @@ class Order:
     limits: Mapping[str, float]
     pause_before: Sequence[str]
     """The tasks before which it stops until it is told to go on."""
+    fates: Fates | None
+    """What is to become of the jobs of a task."""
     earlier: Sequence[Job]
     """The jobs of runs before this one on the same hosts."""
     deadline: float

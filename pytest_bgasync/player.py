@@ -60,7 +60,7 @@ class Player:
     def __post_init__(self) -> None:
         order = self.order
         self.patience = Deadline(order.deadline)
-        self._gate = Gate(order.folder / "gate", self.stops.append) if order.pause_before else None
+        self._gate = Gate(order.folder / "gate", self._arrived) if order.pause_before or order.fates else None
         contract = {
             "events": str(order.folder / "events.jsonl"),
             "time_scale": order.clock.scale,
@@ -69,6 +69,7 @@ class Player:
             "connections": {name: dict(variables) for name, variables in order.connections.items()},
             "gate": str(self._gate.path) if self._gate else None,
             "pause_before": list(order.pause_before),
+            "fate": order.fates.contract() if order.fates else None,
         }
         (order.folder / "run.json").write_text(json.dumps(contract))
         env = {
@@ -138,6 +139,12 @@ class Player:
         self._process.wait()
         end_processes(self.order.folder)
         self.patience = Deadline(0)
+
+    def _arrived(self, stop: Stop) -> None:
+        if stop.place["point"] == "launch" and self.order.fates:
+            self.order.fates.meet(stop)
+        else:
+            self.stops.append(stop)
 
     def _run(self) -> Run:
         if self._gate:

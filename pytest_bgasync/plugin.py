@@ -14,11 +14,20 @@ import pytest
 from pytest_bgasync import fixtures
 from pytest_bgasync.config import parse_settings
 from pytest_bgasync.errors import BgasyncError, UsageProblem
-from pytest_bgasync.fixtures import ACCOUNT, JOB_LINES, PROGRESS, SETTINGS, bgasync, bgasync_engine, one_sentence
+from pytest_bgasync.fixtures import (
+    ACCOUNT,
+    JOB_LINES,
+    PROGRESS,
+    SETTINGS,
+    bgasync,
+    bgasync_engine,
+    bgasync_outcome,
+    one_sentence,
+)
 from pytest_bgasync.images import Progress
 from pytest_bgasync.summary import JobLine, counted, remarked, table
 
-__all__ = ["bgasync", "bgasync_engine"]
+__all__ = ["bgasync", "bgasync_engine", "bgasync_outcome"]
 _bgasync_key = fixtures._bgasync_key
 
 _HERE = Path(__file__).parent
@@ -29,6 +38,9 @@ _MARKERS = (
     "fire_and_forget(task=None, *, outcome='succeeded', rc=None, within=None, count=None, host=None): the background"
     " jobs of a task, or all that nobody collects, are left behind on purpose; they are watched until they end, and"
     " must end so",
+    "every_outcome(task, outcomes=('succeeded', 'failed', 'timed_out', 'lost', 'unreachable'), *, host=None,"
+    " item=None): run the test once for each way in which the background jobs of a task can end, by doing that to the"
+    " real jobs; the fixture bgasync_outcome says which",
 )
 
 
@@ -81,6 +93,11 @@ def _progress(config: pytest.Config, line: str) -> None:
     with capture.global_and_fixture_disabled():
         reporter.ensure_newline()
         reporter.write_line(f"bgasync: {line}")
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    with suppress(UsageProblem):  # is told with those of the other markers
+        fixtures.parametrize(metafunc)
 
 
 @pytest.hookimpl(trylast=True)  # what is not selected is no concern of this session

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.declared import Declaration, claimed
+from pytest_bgasync.fates import Fates
 from pytest_bgasync.findings import Finding, details, named
 from pytest_bgasync.jobs import GRACE, Job, standing_still, take_stock
 from pytest_bgasync.outcome import Outcome
@@ -40,29 +41,38 @@ class Account:
 
 
 def settle(
-    runs: Sequence[Run], clock: Clock, declarations: Sequence[Declaration], strict: Collection[str], *, patient: bool
+    runs: Sequence[Run],
+    clock: Clock,
+    declarations: Sequence[Declaration],
+    strict: Collection[str],
+    fates: Fates | None = None,
+    *,
+    patient: bool,
 ) -> Account:
     """Account for all jobs of the runs of a test.
 
     ``strict`` are the kinds of findings that fail it. With ``patient``, declared jobs are watched
-    until they end or their time is over.
+    until they end or their time is over. For jobs that ``fates`` is about, the outcome that a
+    declaration says does not hold, and nobody can read the result of one that has none.
     """
     all_jobs = [job for run in runs for job in run.jobs]
+    met = frozenset(job.token for job in fates.own(all_jobs)) if fates else frozenset[str]()
     claims = claimed(all_jobs, declarations)
     tokens = frozenset(job.token for jobs in claims.values() for job in jobs)
     if patient:
-        _watch(claims, clock)
+        _watch({decl: [job for job in jobs if job.token not in met] for decl, jobs in claims.items()}, clock)
+    unmet = fates.faults(all_jobs) if fates else []
     if patient and "running" in strict:
         # What the play has fired last may be about to end.
         take_stock([job for job in all_jobs if not job.settled and job.token not in tokens], wait=ENDING)
     found = [finding for run in runs for finding in run.findings]
-    rest = [f for f in found if f.kind not in LEFT or f.job is None or f.job.token not in tokens]
+    excused = tokens | met if fates and fates.outcome in (Outcome.LOST, Outcome.UNREACHABLE) else tokens
+    rest = [f for f in found if f.kind not in LEFT or f.job is None or f.job.token not in excused]
     with standing_still(all_jobs):
-        faults = [
-            fault
-            for declaration, jobs in claims.items()
-            for fault in [*_number(declaration, jobs, all_jobs), *_faults(declaration, jobs, clock, patient)]
-        ]
+        faults = unmet
+        for declaration, jobs in claims.items():
+            own = [job for job in jobs if job.token not in met]
+            faults += [*_number(declaration, jobs, all_jobs), *_faults(declaration, own, clock, patient)]
         shown: set[str] = set()
         for finding in rest:
             if finding.kind in strict:
@@ -72,7 +82,11 @@ def settle(
 
 
 def settle_late(
-    account: Account, runs: Sequence[Run], clock: Clock, declarations: Sequence[Declaration], strict: Collection[str]
+    account: Account,
+    runs: Sequence[Run],
+    clock: Clock,
+    declarations: Sequence[Declaration],
+    strict: Collection[str],
 ) -> Account:
     """Account for what ran after the body of a test, in the teardown of a fixture; its faults have not been told.
 

@@ -122,8 +122,8 @@ def test_ansible_playbook_killed_from_outside_fails_the_test_with_one_sentence(
     )
     run = started(inner)
     playbook = next(p for p in inner.processes() if p.ppid() == run.pid and "ansible-playbook" in " ".join(p.cmdline()))
-    if victim == "worker":
-        run.wait_for(playbook.children, "a worker")
+    # A worker that is just being forked would not hear of the end of its parent.
+    run.wait_for(lambda: any(p.name() == "ssh" for p in playbook.children(recursive=True)), "a worker that is at work")
     (playbook if victim == "playbook" else playbook.children()[0]).send_signal(sent)
     ended = run.wait()
     assert (ended.rc, ended.counts) == (1, {"failed": 1}), ended.output

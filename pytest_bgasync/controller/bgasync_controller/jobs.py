@@ -13,6 +13,7 @@ import shlex
 import uuid
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
@@ -20,10 +21,14 @@ from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import action_loader
 
 from bgasync_controller.events import Writer, name
+from bgasync_controller.gate import Gate
+
+#: What a module begins with that is to stand still.
+HOLD = Path(__file__).parents[2] / "guest" / "hold.py"
 
 
-def install(run: dict[str, Any], events: Writer) -> None:
-    ActionBase._execute_module = _watched_launch(ActionBase._execute_module, run, events)
+def install(run: dict[str, Any], events: Writer, gate: Gate) -> None:
+    ActionBase._execute_module = _watched_launch(ActionBase._execute_module, run, events, gate)
     ActionBase._compute_environment_string = _marked_environment(ActionBase._compute_environment_string)
     async_status = action_loader.get("ansible.legacy.async_status", class_only=True)
     async_status.run = _watched_status(async_status.run, events)
@@ -40,13 +45,28 @@ def limit_in_force(declared: int, names: list[str], run: dict[str, Any]) -> int:
     return max(scaled, min(floor, declared))
 
 
-def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Writer) -> Callable[..., Any]:
+def fate_of(names: list[str], variables: dict[str, Any], task: Any, run: dict[str, Any]) -> dict[str, Any] | None:
+    """Return what is to become of the job that is launched for these variables; None if that is left to itself."""
+    fate: dict[str, Any] | None = run["fate"]
+    if fate is None or fate["task"] not in names:
+        return None
+    if fate["host"] not in (None, variables.get("inventory_hostname")):
+        return None
+    item = variables.get(task.loop_control.loop_var) if task.loop_control else None
+    return fate if fate["item"] is None or item == fate["item"] or str(item) == str(fate["item"]) else None
+
+
+def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Writer, gate: Gate) -> Callable[..., Any]:
     def _execute_module(self: Any, *args: Any, **kwargs: Any) -> Any:
         task = self._task
         declared, environment = task.async_val, task.environment
         if not kwargs.get("wrap_async") or not declared or task.action.endswith("gather_facts"):
             return execute(self, *args, **kwargs)
-        limit, token = limit_in_force(declared, [task.name, task.get_name()], run), uuid.uuid4().hex
+        names, token = [task.name, task.get_name()], uuid.uuid4().hex
+        limit = limit_in_force(declared, names, run)
+        fate = fate_of(names, kwargs.get("task_vars") or {}, task, run)
+        if fate and fate["limit"]:
+            limit = min(limit, fate["limit"])
 
         def job() -> dict[str, Any]:
             variables = kwargs.get("task_vars") or {}
@@ -77,7 +97,12 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
                 **job(),
             )
 
-        send = self._low_level_execute_command
+        send, transfer = self._low_level_execute_command, self._transfer_data
+
+        def hold_and_transfer(remote_path: Any, data: Any) -> Any:
+            if fate and "async_wrapper" not in str(remote_path):
+                data = _held(data, fails=fate["fails"])
+            return transfer(remote_path, data)
 
         def announce_and_send(cmd: str, *args: Any, **kwargs: Any) -> Any:
             # The answer may never come: from here on there may be a job.
@@ -88,6 +113,8 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
         task.async_val = limit
         task.environment = [*(environment or []), {"BGASYNC_JOB": token}]
         self._low_level_execute_command = announce_and_send
+        if fate and fate["hold"]:
+            self._transfer_data = hold_and_transfer
         try:
             result = execute(self, *args, **kwargs)
         except AnsibleConnectionFailure:
@@ -95,8 +122,13 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
             raise
         finally:
             del self._low_level_execute_command
+            self.__dict__.pop("_transfer_data", None)
             task.async_val, task.environment = declared, environment
         launched(result)
+        if fate and result.get("ansible_job_id"):
+            place = job()
+            command = task.action.rpartition(".")[2] in ("command", "shell")
+            gate.stop(point="launch", token=token, machine=place["delegate"] or place["host"], command=command)
         return result
 
     return _execute_module
@@ -145,6 +177,15 @@ def _marked_environment(compute: Callable[..., str]) -> Callable[..., str]:
         return f"{compute(self, *args, **kwargs)} BGASYNC_TASK={self._task._uuid} BGASYNC_SHELL=$$"
 
     return _compute_environment_string
+
+
+def _held(data: Any, *, fails: bool) -> Any:
+    """Put our lines in front of a module; other files that a launch transfers stay as they are."""
+    text = data.decode(errors="surrogateescape") if isinstance(data, bytes) else data
+    if not text.startswith("#!") or "\n_ANSIBALLZ_WRAPPER = True" not in text:
+        return data
+    before, line, after = text.partition("\n_ANSIBALLZ_WRAPPER = True")
+    return f"{before}\n{HOLD.read_text()}_bgasync_hold({fails})\n{line}{after}"
 
 
 def _file_prefix(cmd: str, user: str) -> str | None:

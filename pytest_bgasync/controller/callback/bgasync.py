@@ -34,7 +34,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         self._events = events.Writer(run["events"])
         self._gate = gate.Gate(run["gate"], run["pause_before"])
         clock.install(run["time_scale"])
-        jobs.install(run, self._events)
+        jobs.install(run, self._events, self._gate)
         connections.install(run["connections"])
         self._events.write("run_started", ansible_version=ansible_version, pid=os.getpid())
 

@@ -1,0 +1,25 @@
+# Put in front of a module whose job is to end in a certain way: the module stands still until the
+# harness lets it begin, and again when it has started its first command. Standard library only.
+def _bgasync_hold(fails):
+    import os
+    import signal
+    import subprocess
+
+    class Popen(subprocess.Popen):
+        """The first command of the module; with ``fails`` it has failed even if it ended well."""
+
+        def __init__(self, *args, **kwargs):
+            subprocess.Popen = self.__class__.__bases__[0]
+            super().__init__(*args, **kwargs)
+            os.kill(os.getpid(), signal.SIGSTOP)
+
+        @property
+        def returncode(self):
+            return 1 if fails and self._status == 0 else self._status
+
+        @returncode.setter
+        def returncode(self, status):
+            self._status = status
+
+    subprocess.Popen = Popen
+    os.kill(os.getpid(), signal.SIGSTOP)

@@ -1,0 +1,110 @@
+"""every_outcome: each way a job can end, brought about on the real job."""
+
+from __future__ import annotations
+
+import pytest
+
+from pytest_bgasync import Lab, Outcome
+
+pytestmark = pytest.mark.bgasync(time_scale=0.05)
+
+COLLECTED = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Work
+      ansible.builtin.command: %s
+      async: 60
+      poll: 0
+      register: job
+    - block:
+        - name: Ask
+          ansible.builtin.async_status: {jid: "{{ job.ansible_job_id }}"}
+          register: answer
+          until: answer is finished
+          retries: 25
+          delay: 4
+        - name: Report success
+          ansible.builtin.command: touch /tmp/good
+      rescue:
+        - name: Report failure
+          ansible.builtin.command: touch /tmp/bad
+"""
+
+
+@pytest.mark.every_outcome("Work")
+@pytest.mark.parametrize("takes", [0, 60], ids=["quick", "slow"])
+def test_a_job_that_is_asked_for(bgasync: Lab, bgasync_outcome: Outcome, takes: float) -> None:
+    bgasync.host.stub("work", takes=takes)
+    run = bgasync.run_text(COLLECTED % "work")
+    job = run.job("Work")
+    assert job.outcome is bgasync_outcome
+    assert run.ran("Report success") == (bgasync_outcome == "succeeded")
+    if bgasync_outcome != "unreachable":
+        assert run.ran("Report failure") == (bgasync_outcome != "succeeded")
+        assert len(bgasync.host.calls("work")) == 1
+    else:
+        assert run.result("Ask").status == "unreachable"
+    if bgasync_outcome == "failed":
+        assert job.rc == (-9 if takes else 1)
+    assert job.collected == (bgasync_outcome not in ("lost", "unreachable"))
+
+
+@pytest.mark.every_outcome("Work")
+@pytest.mark.parametrize("module", ["command: 'true'", "file: {path: /tmp/x, state: touch}"])
+def test_a_job_whose_task_waits_for_it(bgasync: Lab, bgasync_outcome: Outcome, module: str) -> None:
+    play = f"""
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Work
+      ansible.builtin.{module}
+      async: 60
+      poll: 2
+    - name: After
+      ansible.builtin.command: touch /tmp/after
+"""
+    run = bgasync.run_text(play)
+    assert run.job("Work").outcome is bgasync_outcome
+    assert run.ran("After") == (bgasync_outcome == "succeeded")
+
+
+LOOP = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Work
+      ansible.builtin.command: "true"
+      async: 60
+      poll: 0
+      loop: [a, b]
+      register: jobs
+    - name: Ask
+      ansible.builtin.async_status: {jid: "{{ item.ansible_job_id }}"}
+      register: answer
+      until: answer is finished
+      retries: 25
+      delay: 4
+      loop: "{{ jobs.results }}"
+      ignore_errors: true
+"""
+
+
+@pytest.mark.bgasync(hosts=2)
+@pytest.mark.every_outcome("Work", ["failed", "timed_out"], host="host2", item="b")
+def test_the_jobs_of_one_host_and_item_only(bgasync: Lab, bgasync_outcome: Outcome) -> None:
+    run = bgasync.run_text(LOOP)
+    assert run.job("Work", host="host2", item="b").outcome is bgasync_outcome
+    assert len(run.jobs.where(outcome="succeeded")) == 3
+
+
+@pytest.mark.every_outcome("Work", ["failed", "unreachable"])
+@pytest.mark.fire_and_forget("Work")
+def test_a_job_that_is_left_behind_on_purpose(bgasync: Lab, bgasync_outcome: Outcome) -> None:
+    play = LOOP.partition("    - name: Ask")[0]
+    assert {job.outcome for job in bgasync.run_text(play).jobs} == {bgasync_outcome}
+
+
+@pytest.mark.every_outcome("Work", ["lost"])
+def test_the_test_need_not_ask_for_the_outcome(bgasync: Lab) -> None:
+    assert bgasync.run_text(COLLECTED % "'true'").job("Work").outcome == "lost"
