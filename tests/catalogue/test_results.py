@@ -89,7 +89,7 @@ def test_19_a_result_with_a_key_of_its_own_confuses_the_status(bgasync: Lab) -> 
 def test_19_a_result_that_ansible_cannot_read_is_none(bgasync: Lab) -> None:
     """What output is no UTF-8 does to a result differs between releases; where it is lost, that is the reason told."""
     more = "register: job, ignore_errors: true"
-    launch = "- {name: Launch, shell: \"printf '\\\\377'; exit 3\", async: 60, poll: %s, %s}\n"
+    launch = "- {name: Launch, shell: \"printf '\\\\377'; exit 3\", async: 10, poll: %s, %s}\n"
     ask = ASK.replace("retries: 40", "retries: 5") + "  ignore_errors: true\n"
     run = play(bgasync, launch % (0, more) + ask)
     assert run.job("Launch").rc == 3

@@ -20,7 +20,7 @@ PLAY = """
       ansible.builtin.async_status: {jid: "{{ job.ansible_job_id }}"}
       register: answer
       until: answer is finished
-      retries: 100
+      retries: 30
       delay: 4
       ignore_errors: true
       when: launch | default(true)
@@ -41,16 +41,15 @@ def test_a_playbook_that_loses_its_rollback_at_the_timeout_only(inner: Inner) ->
         import pytest
 
         @pytest.mark.bgasync(time_scale=0.05)
-        @pytest.mark.every_outcome("Work", ["succeeded", "failed", "timed_out"])
+        @pytest.mark.every_outcome("Work", ["failed", "timed_out"])
         def test_rollback(bgasync, bgasync_outcome):
             run = bgasync.run("play.yml")
-            assert (run.result("Roll back").status == "changed") == (bgasync_outcome != "succeeded")
+            assert run.result("Roll back").status == "changed"
         """
     )
     ended = inner.run("-v")
-    assert ended.counts == {"passed": 2, "failed": 1}, ended.output
+    assert ended.counts == {"passed": 1, "failed": 1}, ended.output
     ended.assert_says(
-        "test_inner.py::test_rollback[succeeded] PASSED",
         "test_inner.py::test_rollback[failed] PASSED",
         "test_inner.py::test_rollback[timed_out] FAILED",
     )
