@@ -77,8 +77,11 @@ class Fates:
             if job.is_called(every.task) and every.host in (None, job.host) and item_fits(every.item, job)
         ]
 
-    def faults(self, jobs: Sequence[Job]) -> list[str]:
-        """Say which jobs did not come to end as they should: what a test found then says nothing."""
+    def faults(self, jobs: Sequence[Job], *, patient: bool) -> list[str]:
+        """Say which jobs did not come to end as they should: what a test found then says nothing.
+
+        With ``patient``, those that are at work still are waited for.
+        """
         mine = self.own(jobs)
         if not mine:
             return [
@@ -86,7 +89,8 @@ class Fates:
                 "-> see that the name is that of a task with async, and that the playbook comes to it"
             ]
         at_work = [job for job in mine if job.outcome is Outcome.RUNNING]
-        take_stock(at_work, wait=max((job.limit_wall for job in at_work), default=0) + GRACE)
+        if patient:
+            take_stock(at_work, wait=max((job.limit_wall for job in at_work), default=0) + GRACE)
         return [
             f"every_outcome: {named(job)} was to be {self.outcome} and is {job.outcome}"
             + (f": {self._problems[job.token]}" if job.token in self._problems else "")

@@ -61,7 +61,7 @@ def settle(
     tokens = frozenset(job.token for jobs in claims.values() for job in jobs)
     if patient:
         _watch({decl: [job for job in jobs if job.token not in met] for decl, jobs in claims.items()}, clock)
-    unmet = fates.faults(all_jobs) if fates else []
+    unmet = fates.faults(all_jobs, patient=patient) if fates else []
     if patient and "running" in strict:
         # What the play has fired last may be about to end.
         take_stock([job for job in all_jobs if not job.settled and job.token not in tokens], wait=ENDING)
