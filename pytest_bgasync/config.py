@@ -34,6 +34,11 @@ class Settings:
     boot: float
     limits: Limits
     strict: bool
+    cover: bool = False
+    """Whether to tell which tasks have run."""
+    cover_json: Path | None = None
+    cover_least: float | None = None
+    """How many of a hundred tasks must have run."""
 
 
 def parse_settings(
@@ -47,6 +52,9 @@ def parse_settings(
     memory: str,
     pids: str,
     strict: str,
+    cover: bool = False,
+    cover_json: str | None = None,
+    cover_least: str | None = None,
 ) -> Settings:
     """Return the settings; raises UsageProblem."""
     if not re.fullmatch(r"\d+[kmg]", memory, re.IGNORECASE | re.ASCII) or parse_bytes(memory) < LEAST_MEMORY:
@@ -57,6 +65,8 @@ def parse_settings(
         raise UsageProblem(f"ini key bgasync_pids: {pids!r} is no number of processes from 16 on")
     if strict.lower() not in _BOOLEANS:
         raise UsageProblem(f"ini key bgasync_strict: {strict!r} is neither true nor false")
+    if cover_json and not Path(cover_json).absolute().parent.is_dir():
+        raise UsageProblem(f"--bgasync-cov-json: there is no folder {Path(cover_json).absolute().parent}")
     return Settings(
         root=root,
         playbooks=root / playbooks,
@@ -66,7 +76,20 @@ def parse_settings(
         boot=_seconds("bgasync_boot", boot),
         limits=Limits(memory, int(pids)),
         strict=_BOOLEANS[strict.lower()],
+        cover=cover or cover_json is not None or cover_least is not None,
+        cover_json=Path(cover_json).absolute() if cover_json else None,
+        cover_least=_percent(cover_least) if cover_least is not None else None,
     )
+
+
+def _percent(value: str) -> float:
+    try:
+        percent = float(value)
+    except ValueError:
+        percent = -1
+    if not 0 <= percent <= 100:
+        raise UsageProblem(f"--bgasync-cov-fail-under: {value!r} is no number from 0 to 100")
+    return percent
 
 
 def _seconds(key: str, value: str) -> float:

@@ -13,6 +13,7 @@ from pytest_bgasync import ssh
 from pytest_bgasync.ansible import ansible_playbook
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.config import Settings
+from pytest_bgasync.coverage import Seen, seen
 from pytest_bgasync.declared import Declaration, parse_declaration
 from pytest_bgasync.engine import Engine, find
 from pytest_bgasync.errors import BgasyncError, UsageProblem
@@ -32,6 +33,7 @@ LAB = pytest.StashKey[Lab]()
 ACCOUNT = pytest.StashKey[Account]()
 #: The fixture and parameter with the outcome a test is run for.
 OUTCOME = "bgasync_outcome"
+SEEN = pytest.StashKey[Seen]()
 JOB_LINES = pytest.StashKey[list[JobLine]]()
 
 
@@ -101,6 +103,8 @@ def bgasync(request: pytest.FixtureRequest, bgasync_engine: Engine, _bgasync_key
             lab.close()
             account = request.node.stash.get(ACCOUNT, None)
             declared = frozenset[str]() if account is None else account.declared
+            if settings.cover:
+                request.node.stash[SEEN] = seen(lab.runs)
             request.node.stash[JOB_LINES] = [
                 job_line(job, clock.scale, declared=job.token in declared) for job in lab.jobs
             ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import traceback
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -12,12 +13,14 @@ from types import TracebackType
 import pytest
 
 from pytest_bgasync import fixtures
-from pytest_bgasync.config import parse_settings
+from pytest_bgasync.config import Settings, parse_settings
+from pytest_bgasync.coverage import Coverage, Report
 from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.fixtures import (
     ACCOUNT,
     JOB_LINES,
     PROGRESS,
+    SEEN,
     SETTINGS,
     bgasync,
     bgasync_engine,
@@ -53,6 +56,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--bgasync-no-strict", action="store_true", help="let no test fail for what its runs do with background jobs"
     )
+    group.addoption(
+        "--bgasync-cov",
+        action="store_true",
+        help="tell which tasks of playbooks and roles have run, and which outcomes of background tasks were tried",
+    )
+    group.addoption("--bgasync-cov-json", metavar="FILE", help="write that to a file, too")
+    group.addoption("--bgasync-cov-fail-under", metavar="PERCENT", help="fail if fewer tasks have run")
     parser.addini("bgasync_strict", "whether what runs do with background jobs fails a test", default="true")
     parser.addini("bgasync_image", "image of the hosts: a name, or a folder with a Dockerfile", default="")
     parser.addini("bgasync_time_scale", "real seconds for one playbook second", default="1")
@@ -76,10 +86,15 @@ def pytest_configure(config: pytest.Config) -> None:
             boot=config.getini("bgasync_boot"),
             memory=config.getini("bgasync_memory"),
             pids=config.getini("bgasync_pids"),
+            cover=config.getoption("--bgasync-cov"),
+            cover_json=config.getoption("--bgasync-cov-json"),
+            cover_least=config.getoption("--bgasync-cov-fail-under"),
             strict="false" if config.getoption("--bgasync-no-strict") else config.getini("bgasync_strict"),
         )
     except UsageProblem as problem:
         raise pytest.UsageError(str(problem)) from None
+    if config.stash[SETTINGS].cover and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Covering(config.stash[SETTINGS]), "bgasync-coverage")
     progress: Progress = partial(_progress, config)
     config.stash[PROGRESS] = progress
 
@@ -172,6 +187,8 @@ def pytest_runtest_makereport(
     if call.when in ("setup", "call") and call.excinfo is not None and found and not found.told and found.faults:
         report.sections.append(("background jobs", "\n\n".join(found.faults)))
     if call.when == "teardown":
+        if (covered := item.stash.get(SEEN, None)) is not None:
+            report.bgasync_seen = covered  # type: ignore[attr-defined]
         report.bgasync_jobs = item.stash.get(JOB_LINES, [])  # type: ignore[attr-defined]
         report.bgasync_remarks = [] if found is None else list(found.remarks)  # type: ignore[attr-defined]
     return report
@@ -195,3 +212,39 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     jobs = [line for _, lines, _ in tests for line in lines]
     count = sum(len(remarks) for *_, remarks in tests)
     terminalreporter.write_line(counted(jobs, count, shown=config.get_verbosity() > 0))
+
+
+class _Covering:
+    """Gathers what all tests have seen, and tells it at the end."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._coverage = Coverage()
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if (covered := getattr(report, "bgasync_seen", None)) is not None:
+            self._coverage.add(covered)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        report = self._coverage.report(self._settings.root)
+        if self._settings.cover_json:
+            self._settings.cover_json.write_text(json.dumps(report.data(), indent=2) + "\n", encoding="utf-8")
+        if self._falls_short(report) and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        report = self._coverage.report(self._settings.root)
+        terminalreporter.section("tasks that have run", sep="=")
+        for line in report.lines():
+            terminalreporter.write_line(line)
+        if self._falls_short(report):
+            terminalreporter.write_line(
+                f"ERROR: {report.percent:.2f} of 100 tasks have run, and --bgasync-cov-fail-under asks for"
+                f" {self._settings.cover_least:g}",
+                red=True,
+            )
+
+    def _falls_short(self, report: Report) -> bool:
+        least = self._settings.cover_least
+        return least is not None and report.percent < least

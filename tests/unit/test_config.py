@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,8 @@ from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.scenario import Limits
 
 
-def settings(**changes: str) -> Settings:
-    values = {
+def settings(**changes: Any) -> Settings:
+    values: dict[str, Any] = {
         "image": "",
         "playbooks": "playbooks",
         "time_scale": "1",
@@ -81,3 +82,21 @@ def test_a_deadline_may_be_a_part_of_a_second() -> None:
 
 def test_sixteen_processes_are_the_fewest() -> None:
     assert settings(pids="16").limits.pids == 16
+
+
+def test_each_option_of_coverage_turns_it_on(tmp_path: Path) -> None:
+    assert not settings().cover
+    assert settings(cover=True).cover
+    assert settings(cover_json=str(tmp_path / "c.json")).cover_json == tmp_path / "c.json"
+    assert (settings(cover_least="80.5").cover, settings(cover_least="80.5").cover_least) == (True, 80.5)
+
+
+@pytest.mark.parametrize("least", ["", "x", "-1", "101", "nan"])
+def test_a_percentage_is_a_number_from_0_to_100(least: str) -> None:
+    with pytest.raises(UsageProblem, match=f"--bgasync-cov-fail-under: {least!r} is no number from 0 to 100"):
+        settings(cover_least=least)
+
+
+def test_a_file_for_coverage_needs_its_folder(tmp_path: Path) -> None:
+    with pytest.raises(UsageProblem, match="--bgasync-cov-json: there is no folder"):
+        settings(cover_json=str(tmp_path / "none" / "c.json"))

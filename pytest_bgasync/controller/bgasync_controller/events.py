@@ -34,7 +34,8 @@ class Writer:
         # What a dynamic include brings, and what a templated name becomes, shows only when it is reached.
         dynamic = any("include" in str(task.action) or "{{" in name(task) for task in tasks)
         known = {text for task in tasks for text in (name(task), str(task.get_name()))}  # a name may be a number
-        self.write("playbook_loaded", tasks=sorted(known), complete=not dynamic)
+        files = {str(task.get_path()).rpartition(":")[0] for task in tasks}
+        self.write("playbook_loaded", tasks=sorted(known), files=sorted(files), complete=not dynamic)
 
     def task_started(self, task: Any, *, handler: bool) -> None:
         self.write(
