@@ -9,7 +9,7 @@ demo: setup ## Run the eight scenarios and show what every background job did
 	$(VENV)/bin/pytest tests/scenarios --verbose
 
 test: setup ## Run all tests
-	$(VENV)/bin/pytest -n 3
+	$(VENV)/bin/pytest -n 2 --dist worksteal
 
 lint: $(VENV)/.installed ## Check style
 	$(VENV)/bin/ruff check

@@ -24,7 +24,7 @@ from pytest_bgasync import Engine
 from pytest_bgasync.owner import OWNER
 
 #: Real seconds after which a run of pytest counts as stuck.
-STUCK = 120
+STUCK = 240
 #: Real seconds in which what a run leaves has to be gone, on a busy machine too.
 GONE = 10
 

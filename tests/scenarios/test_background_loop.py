@@ -41,7 +41,7 @@ def test_a_dump_that_hangs_times_out_alone(bgasync: Lab) -> None:
     slow = 'case "$*" in *analytics_db*) exec sleep 1000;; *) exec /usr/bin/pg_dump "$@";; esac'
     bgasync.host.stub("pg_dump", script=f"#!/bin/sh\n{slow}\n")
 
-    run = bgasync.run("background_loop.yml", limits={"Start the backups": 5})
+    run = bgasync.run("background_loop.yml", limits={"Start the backups": 8})
 
     assert run.job("Start the backups", item="analytics_db").outcome is Outcome.TIMED_OUT
     assert len(run.jobs.where(outcome="succeeded")) == 3
