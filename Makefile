@@ -1,6 +1,6 @@
 .DEFAULT_GOAL := help
 VENV := .venv
-.PHONY: help demo test lint types setup clean
+.PHONY: help demo test outcomes lint types setup clean
 
 help: ## List what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -10,6 +10,9 @@ demo: setup ## Run the eight scenarios and show what every background job did
 
 test: setup ## Run all tests
 	$(VENV)/bin/pytest -n 2 --dist worksteal
+
+outcomes: setup ## Try every way a job can end in every scenario (15 minutes), and write docs/outcomes.md
+	$(VENV)/bin/python tools/outcomes.py
 
 lint: $(VENV)/.installed ## Check style
 	$(VENV)/bin/ruff check
