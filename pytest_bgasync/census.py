@@ -83,6 +83,7 @@ def _process(entry: dict[str, Any], now: float, clock: Clock) -> Process:
         job=entry["token"],
         task=entry["task"],
         shell=entry["shell"],
+        no_log=entry["hidden"],
         ignores_sighup=entry["hup"],
         holds_terminal=entry["terminal"],
         writes_to_closed_pipe=entry["closed"],

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import docker
 import psutil
-from docker.context import ContextAPI
+from docker.context import Context, ContextAPI
 from docker.errors import DockerException
 
 from pytest_bgasync.clock import Deadline
@@ -86,15 +86,16 @@ def find(environ: Mapping[str, str] | None = None) -> Engine:
 
 def _answering(environ: Mapping[str, str], service: Service) -> Engine | None:
     """Return the first engine that answers, None if there is none at all."""
-    if host := environ.get("DOCKER_HOST"):
-        _raise_if_remote(host)
+    if (named := _named(environ)) is not None:
+        variable, url, connect = named
+        _raise_if_remote(url)
         try:
-            return Engine(host, lambda t: docker.from_env(environment=dict(environ), timeout=t), service)
+            return Engine(url, connect, service)
         except (*FAILURES, ValueError) as error:
-            _raise_if_refused(host, error)
+            _raise_if_refused(url, error)
             raise EngineNotFound(
-                f"no container engine answers at DOCKER_HOST={host} ({reason(error)}):"
-                " start it there, or unset DOCKER_HOST to use the engine of this machine"
+                f"no container engine answers at {variable}={environ[variable]} ({reason(error)}):"
+                f" start it there, or unset {variable} to use the engine of this machine"
             ) from None
     refused: EngineRefused | None = None
     for url, tls in _addresses(environ):
@@ -110,18 +111,39 @@ def _answering(environ: Mapping[str, str], service: Service) -> Engine | None:
     return None
 
 
+def _named(environ: Mapping[str, str]) -> tuple[str, str, Connect] | None:
+    """Return the variable that names an engine, the engine's address and how to connect; None without one."""
+    if host := environ.get("DOCKER_HOST"):
+        return "DOCKER_HOST", host, lambda timeout: docker.from_env(environment=dict(environ), timeout=timeout)
+    if name := environ.get("DOCKER_CONTEXT"):
+        if (context := _context(name)) is None:
+            raise EngineNotFound(
+                f"DOCKER_CONTEXT names the docker context {name!r}, which is not there or cannot be read:"
+                " name one that `docker context ls` lists, or unset DOCKER_CONTEXT"
+            )
+        if context.name != "default":
+            url = str(context.Host)
+            return "DOCKER_CONTEXT", url, partial(_client, url, context.TLSConfig or False)
+    return None
+
+
+def _context(name: str | None) -> Context | None:
+    """Return a docker context, the current one without a name; None where there is none to be read."""
+    try:
+        return ContextAPI.get_context(name)
+    except (*FAILURES, ValueError, KeyError):
+        return None
+
+
 def _client(url: str, tls: docker.tls.TLSConfig | bool, timeout: int) -> docker.DockerClient:
     return docker.DockerClient(base_url=url, tls=tls, timeout=timeout, max_pool_size=100)
 
 
 def _addresses(environ: Mapping[str, str]) -> Iterator[tuple[str, docker.tls.TLSConfig | bool]]:
-    try:
-        context = ContextAPI.get_current_context()
-        if context is not None and context.name != "default":
-            _raise_if_remote(str(context.Host))
-            yield str(context.Host), context.TLSConfig or False
-    except (*FAILURES, ValueError, KeyError):
-        pass  # a context that cannot be read is as good as none
+    context = _context(environ.get("DOCKER_CONTEXT"))
+    if context is not None and context.name != "default":
+        _raise_if_remote(str(context.Host))
+        yield str(context.Host), context.TLSConfig or False
     home = Path(environ.get("HOME", "/nonexistent"))
     runtime = _runtime(environ)
     for socket in (

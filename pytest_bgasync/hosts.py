@@ -107,7 +107,7 @@ class Host:
         return found.stdout
 
     def processes(self) -> list[Process]:
-        """Return the processes that are on the host now; those of jobs with no_log without their arguments.
+        """Return the processes that are on the host now; those of tasks with no_log without their arguments.
 
         Raises HostProblem.
         """

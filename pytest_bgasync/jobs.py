@@ -135,7 +135,7 @@ class Job:
 
     @property
     def no_log(self) -> bool:
-        """True when its task has no_log; then what it wrote is not shown here either."""
+        """True when its task has no_log, or one that asked for it; then what it wrote is not shown here either."""
         return self._launch.no_log
 
     def is_called(self, name: str) -> bool:
@@ -453,9 +453,9 @@ def owned(jobs: Iterable[Job], processes: Sequence[Process]) -> list[Process]:
 
 
 def veiled(jobs: Iterable[Job], processes: Iterable[Process]) -> list[Process]:
-    """Return the processes without the arguments of those that belong to jobs with no_log."""
+    """Return the processes without the arguments of those that tasks with no_log have started."""
     hidden = {job.token for job in jobs if job.no_log}
-    return [replace(p, args=(HIDDEN_ARGS,)) if p.job in hidden else p for p in processes]
+    return [replace(p, args=(HIDDEN_ARGS,)) if p.no_log or p.job in hidden else p for p in processes]
 
 
 @contextmanager

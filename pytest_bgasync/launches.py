@@ -114,6 +114,7 @@ def fold(
         elif kind == "job_polled":
             if (job := by_jid.get(event["jid"])) is None:
                 continue
+            job.no_log = job.no_log or event["no_log"]
             at = clock.at(event["at"])
             if not event["found"]:
                 machine = event["delegate"] or event["host"]
@@ -124,6 +125,9 @@ def fold(
         elif kind == "job_erased":
             if (job := by_jid.get(event["jid"])) is not None:
                 job.erased_at = clock.at(event["at"])
+        elif kind == "task_retried":
+            if (job := _spoken_of(event, by_jid)) is not None:
+                _report(job, event)
         elif kind == "item_result" or (kind == "task_result" and not event["loop"]):
             _take_result(event, launches, by_jid)
     return launches
@@ -135,17 +139,26 @@ def _place(launch: Launch) -> tuple[str, str, str]:
 
 def _take_result(event: Event, launches: list[Launch], by_jid: dict[str, Launch]) -> None:
     """Give what a task returned to the job it speaks of."""
-    data = event["data"]
-    jid = data.get("ansible_job_id") or (data.get("async_result") or {}).get("ansible_job_id")
-    if (launch := by_jid.get(str(jid))) is None:
+    launch = _spoken_of(event, by_jid)
+    if launch is None:
         launch = next((job for job in launches if not job.ended_task and _is_of(event, job)), None)
     if launch is None:
         return
     if _is_of(event, launch):
         launch.label = event.get("label")
         launch.ended_task = True
-    if data.get("finished"):
-        launch.reported = data
+    _report(launch, event)
+
+
+def _spoken_of(event: Event, by_jid: dict[str, Launch]) -> Launch | None:
+    """Return the job whose id is in what a task returned."""
+    data = event["data"]
+    return by_jid.get(str(data.get("ansible_job_id") or (data.get("async_result") or {}).get("ansible_job_id")))
+
+
+def _report(launch: Launch, event: Event) -> None:
+    if event["data"].get("finished"):
+        launch.reported = event["data"]
 
 
 def _is_of(event: Event, launch: Launch) -> bool:

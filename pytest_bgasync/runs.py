@@ -132,8 +132,8 @@ class Run:
         take_stock(self.jobs)
         with standing_still(self.jobs):
             over = {job.token for job in self.jobs if job.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)}
-            processes = veiled(self.jobs, owned(self.jobs, machine.census(Question(pipes=True)).processes))
-        return daemons(processes, over, self._began, self._ended)
+            processes = owned(self.jobs, machine.census(Question(pipes=True)).processes)
+        return veiled(self.jobs, daemons(processes, over, self._began, self._ended))
 
     def job(self, task: str, *, host: str | None = None, item: Any = None) -> Job:
         """Return the one background job of a task; raises NotThere or Ambiguous, which list what there is."""

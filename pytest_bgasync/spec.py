@@ -15,8 +15,11 @@ ARGUMENTS = ("hosts", "image", "time_scale", "strict", "allow")
 STRICT = ("uncollected", "running", "survivors", "swallowed")
 #: More hosts than one machine can run have been asked for by mistake.
 MOST = 250
+#: Characters in the longest host name that Linux takes.
+LONGEST = 64
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.IGNORECASE | re.ASCII)
+_NUMBER = re.compile(r"[0-9.]+")
 _GROUP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
@@ -97,10 +100,10 @@ def _names(wanted: Any, where: str) -> tuple[str, ...]:
         raise UsageProblem(f"the bgasync marker's {where} is empty: a scenario has at least one host")
     seen: set[str] = set()
     for name in names:
-        if not isinstance(name, str) or len(name) > 253 or not _HOST.fullmatch(name):
+        if not isinstance(name, str) or len(name) > LONGEST or not _HOST.fullmatch(name) or _NUMBER.fullmatch(name):
             raise UsageProblem(
                 f"the bgasync marker's {where}: {name!r} is no host name"
-                " (letters, digits and hyphens, in parts joined by dots)"
+                f" (letters, digits and hyphens, in parts joined by dots; no address; at most {LONGEST} characters)"
             )
         if name.lower() in ("localhost", "all", "ungrouped"):
             raise UsageProblem(f"the bgasync marker's {where}: {name!r} means something else to Ansible, rename it")

@@ -38,6 +38,8 @@ class Process:
     """Ansible's id of the task that started it, None where that is not known."""
     shell: int | None = None
     """The pid of the shell in which its task began."""
+    no_log: bool = False
+    """The task that started it has no_log."""
     ignores_sighup: bool = False
     holds_terminal: bool = False
     """It has a controlling terminal."""

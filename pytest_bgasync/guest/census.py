@@ -103,6 +103,7 @@ def process(pid, boot, pipes):
         "token": marked.get("BGASYNC_JOB"),
         "task": marked.get("BGASYNC_TASK"),
         "shell": int(marked["BGASYNC_SHELL"]) if marked.get("BGASYNC_SHELL", "").isdigit() else None,
+        "hidden": "BGASYNC_NO_LOG" in marked,
         "hup": bool(int(ignored, 16) & 1 << SIGHUP - 1),
         "terminal": fields[4] != "0",
         "closed": closed,
@@ -118,11 +119,11 @@ def processes(pipes=False):
 
 def job_file(path):
     if path.endswith("."):
-        folder, prefix = os.path.split(os.path.expanduser(path))
+        folder, prefix = os.path.split(path)
         names = [name for name in listing(folder) if name.startswith(prefix) and not name.endswith(".tmp")]
-        path = os.path.join(folder, names[0]) if names else path
+        path = os.path.join(os.path.expanduser(folder), names[0]) if names else path
     try:
-        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK)  # a pipe in its place must hold nobody
+        number = os.open(os.path.expanduser(path), os.O_RDONLY | os.O_NONBLOCK)  # a pipe in its place must hold nobody
     except OSError:
         return None
     try:
@@ -142,7 +143,7 @@ def job_file(path):
 
 def listing(folder):
     try:
-        return sorted(os.listdir(folder))
+        return sorted(os.listdir(os.path.expanduser(folder)))
     except OSError:
         return []
 

@@ -14,5 +14,5 @@ def find(facts: Facts) -> Iterator[Finding]:
     """Find jobs with no_log whose result came with a task that has none."""
     for job in facts.jobs:
         if job.no_log and job.launch.reported:
-            what = f"{named(job)} has no_log, and a status task without it showed its result"
+            what = f"{named(job)} is to be hidden by no_log, and a status task without it showed its result"
             yield Finding(KIND, job.task, job.host, what, CURE, job)

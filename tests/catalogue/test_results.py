@@ -118,7 +118,7 @@ def test_22_no_log_on_the_launch_only(bgasync: Lab) -> None:
     launch = "- {name: Launch, command: echo secret, async: 60, poll: 0, register: job, no_log: true}\n"
     fault = found(play(bgasync, launch + ASK))
     assert set(fault) == {"leaked"}
-    assert "has no_log, and a status task without it showed its result" in fault["leaked"]
+    assert "is to be hidden by no_log, and a status task without it showed its result" in fault["leaked"]
     run = play(bgasync, launch + ASK + "  no_log: true\n")
     assert run.ok
     assert not found(run)

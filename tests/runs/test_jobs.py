@@ -189,7 +189,7 @@ def test_a_task_with_until_launches_a_job_at_each_try(bgasync: Lab) -> None:
   gather_facts: false
   tasks:
     - name: Try
-      ansible.builtin.command: "false"
+      ansible.builtin.shell: echo tried; exit 1
       async: 6000
       poll: 1
       register: tried
@@ -199,6 +199,8 @@ def test_a_task_with_until_launches_a_job_at_each_try(bgasync: Lab) -> None:
       ignore_errors: true
 """)
     assert [job.outcome for job in run.jobs] == [Outcome.FAILED] * 3
+    assert [job.rc for job in run.jobs] == [1] * 3
+    assert [job.stdout for job in run.jobs] == ["tried"] * 3
     assert run.result("Try").attempts == 2  # what Ansible counts once it has given up
 
 

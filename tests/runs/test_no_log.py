@@ -81,3 +81,45 @@ def test_the_arguments_of_a_hidden_job_are_not_shown_by_its_processes(bgasync: L
     assert "swordfish" not in repr([bgasync.host.processes(), run.daemons("host1"), run.findings])
     assert "swordfish" in bgasync.host.run("ps -ef").stdout  # so there was something to hide
     assert "rc=" not in repr(job)
+
+
+@pytest.mark.bgasync(time_scale=0.01, strict=False)
+def test_no_log_of_the_status_task_hides_what_the_job_wrote(bgasync: Lab) -> None:
+    run = bgasync.run_text("""
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Fire
+      ansible.builtin.shell: cat /etc/hostname; echo sword''fish; exit 3
+      async: 6000
+      poll: 0
+      register: fired
+    - name: Ask
+      ansible.builtin.async_status: {jid: "{{ fired.ansible_job_id }}"}
+      no_log: true
+      register: answer
+      until: answer.finished | bool
+      retries: 60
+      delay: 5
+      ignore_errors: true
+""")
+    job = run.job("Fire")
+    assert (job.outcome, job.rc, job.no_log) == (Outcome.FAILED, 3, True)
+    assert (job.stdout, job.stderr, dict(job.data)) == ("", "", {})
+    assert "swordfish" not in json.dumps(run.events)
+    assert "swordfish" in bgasync.host.read(job.results_file or "")  # so there was something to hide
+    assert "leaked" not in {finding.kind for finding in run.findings}
+
+
+@pytest.mark.bgasync(strict=False)
+def test_the_arguments_of_what_a_hidden_task_left_running_are_not_shown(bgasync: Lab) -> None:
+    run = bgasync.run_text("""
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.shell: setsid sh -c 'sleep 300; echo swordfish' > /dev/null 2>&1 &
+      no_log: true
+""")
+    assert {process.command for process in run.daemons("host1")} == {"hidden because of no_log"}
+    assert "swordfish" not in repr([bgasync.host.processes(), run.findings])
+    assert "swordfish" in bgasync.host.run("ps -ef").stdout

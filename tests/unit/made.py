@@ -60,7 +60,8 @@ def job_launched(jid: str | None = "j1.1", at: float = 100.0, **fields: Any) -> 
 def job_polled(jid: str = "j1.1", at: float = 100.0, *, finished: bool = False, **fields: Any) -> Event:
     return event("job_polled", at, **{
         "jid": jid, "task_id": "t2", "host": "host1", "finished": finished, "found": True, "failed": False,
-        "timed_out": False, "delegate": None, "user": "root", "results_file": f"/root/.ansible_async/{jid}", **fields,
+        "timed_out": False, "delegate": None, "user": "root",
+        "no_log": False, "results_file": f"/root/.ansible_async/{jid}", **fields,
     })  # fmt: skip
 
 

@@ -54,13 +54,17 @@ def machine(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mac
     def from_env(environment: dict[str, str], **_: object) -> SimpleNamespace:
         return client(environment["DOCKER_HOST"])
 
-    def context() -> SimpleNamespace | None:
-        return SimpleNamespace(name="mine", Host=machine.context, TLSConfig=None) if machine.context else None
+    def context(name: str | None) -> SimpleNamespace | None:
+        """Know the current context and those called default and other."""
+        if name == "default" or not (name or machine.context):
+            return SimpleNamespace(name="default", Host="no://no")
+        places = {None: machine.context, "other": "tcp://localhost:3"}
+        return SimpleNamespace(name=name or "mine", Host=places[name], TLSConfig=None) if name in places else None
 
     is_dir: Callable[[Path], bool] = Path.is_dir
     monkeypatch.setattr(docker, "DockerClient", client)
     monkeypatch.setattr(docker, "from_env", from_env)
-    monkeypatch.setattr(ContextAPI, "get_current_context", context)
+    monkeypatch.setattr(ContextAPI, "get_context", context)
     monkeypatch.setattr(Path, "is_socket", lambda path: f"unix://{path}" in machine.sockets)
     monkeypatch.setattr(Path, "is_dir", lambda path: path != Path("/run/systemd/system") and is_dir(path))
     monkeypatch.setattr(shutil, "which", lambda *_, **__: None)
@@ -101,11 +105,34 @@ def test_the_context_is_asked_first_then_the_usual_sockets_that_are_there(machin
     assert machine.asked == ["tcp://localhost:2", *ORDER]
 
 
-def test_the_default_context_is_no_address_of_its_own(machine: Machine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ContextAPI, "get_current_context", lambda: SimpleNamespace(name="default", Host="no://no"))
+@pytest.mark.parametrize("named", [{}, {"DOCKER_CONTEXT": "default"}])
+def test_the_default_context_is_no_address_of_its_own(machine: Machine, named: dict[str, str]) -> None:
+    machine.context = "tcp://localhost:2" if named else None
     machine.sockets = machine.answering = [SYSTEM]
-    assert found(machine.environ) == SYSTEM
+    assert found({**machine.environ, **named}) == SYSTEM
     assert machine.asked == [SYSTEM]
+
+
+def test_a_context_that_is_named_is_asked_and_nothing_else(machine: Machine) -> None:
+    machine.context, machine.sockets = "tcp://localhost:2", [SYSTEM]
+    machine.answering = ["tcp://localhost:2", "tcp://localhost:3", SYSTEM]
+    environ = {**machine.environ, "DOCKER_CONTEXT": "other"}
+    assert found(environ) == "tcp://localhost:3"
+    machine.answering = ["tcp://localhost:2", SYSTEM]
+    with pytest.raises(EngineNotFound) as caught:
+        find(environ)
+    assert str(caught.value) == (
+        "no container engine answers at DOCKER_CONTEXT=other (nobody there):"
+        " start it there, or unset DOCKER_CONTEXT to use the engine of this machine"
+    )
+
+
+def test_a_context_that_is_not_there_is_said(machine: Machine) -> None:
+    machine.sockets = machine.answering = [SYSTEM]
+    with pytest.raises(EngineNotFound, match=r"^DOCKER_CONTEXT names the docker context 'nope', which is not there"):
+        find({**machine.environ, "DOCKER_CONTEXT": "nope"})
+    assert not machine.asked
+    assert unused()
 
 
 def test_a_socket_that_is_not_there_is_not_asked(machine: Machine) -> None:

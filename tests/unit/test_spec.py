@@ -57,14 +57,16 @@ def test_image_and_time_scale_are_passed_on() -> None:
         ({"hosts": True}, r"hosts is a count, .*, not True"),
         ({"hosts": 1.5}, r"hosts is a count, .*, not 1\.5"),
         ({"hosts": None}, r"hosts is a count, .*, not None"),
-        ({"hosts": ["a_b"]}, r"'a_b' is no host name \(letters, digits and hyphens, in parts joined by dots\)"),
+        ({"hosts": ["a_b"]}, r"'a_b' is no host name \(letters, digits and hyphens, in parts joined by dots; "),
         ({"hosts": ["-a"]}, r"'-a' is no host name"),
         ({"hosts": ["a-"]}, r"'a-' is no host name"),
         ({"hosts": ["a..b"]}, r"'a\.\.b' is no host name"),
         ({"hosts": [""]}, r"'' is no host name"),
         ({"hosts": ["a\n"]}, r"'a\\n' is no host name"),
         ({"hosts": ["a" * 64]}, r"'a{64}' is no host name"),
-        ({"hosts": [".".join(["a" * 63] * 3 + ["a" * 62])]}, r"is no host name"),
+        ({"hosts": ["a" * 60 + ".abcd"]}, r"'a{60}\.abcd' is no host name .*; at most 64 characters\)"),
+        ({"hosts": ["127.0.0.1"]}, r"'127\.0\.0\.1' is no host name .*; no address;"),
+        ({"hosts": ["7"]}, r"'7' is no host name"),
         ({"hosts": [1]}, r"hosts: 1 is no host name"),
         ({"hosts": ["localhost"]}, r"'localhost' means something else to Ansible, rename it"),
         ({"hosts": ["All"]}, r"'All' means something else to Ansible"),
@@ -90,8 +92,8 @@ def test_what_cannot_be_meant_is_refused_with_one_sentence(kwargs: dict[str, Any
         parse_marker((), kwargs)
 
 
-@pytest.mark.parametrize("hosts", [["a" * 63], [".".join(["a" * 63] * 3 + ["a" * 61])]])
-def test_a_host_name_may_be_as_long_as_the_domain_name_system_allows(hosts: list[str]) -> None:
+@pytest.mark.parametrize("hosts", [["a" * 63], ["a" * 62 + ".b"]])
+def test_a_host_name_may_be_as_long_as_linux_allows(hosts: list[str]) -> None:
     assert list(parse_marker((), {"hosts": hosts}).hosts) == hosts
 
 

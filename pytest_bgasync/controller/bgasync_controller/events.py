@@ -67,9 +67,24 @@ class Writer:
             status="changed" if status == "ok" and data.get("changed") else status,
             ignored=bool(ignored),
             hidden=hidden,
-            data={k: v for k, v in data.items() if not str(k).startswith("_ansible_") and k != "invocation"},
+            data=_shown(data),
             **place,
         )
+
+    def retried(self, result: Any) -> None:
+        task, data = result._task, dict(result._result)
+        self.write(
+            "task_retried",
+            task_id=str(task._uuid),
+            task=name(task),
+            host=result._host.get_name(),
+            hidden="censored" in data,
+            data=_shown(data),
+        )
+
+
+def _shown(data: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in data.items() if not str(k).startswith("_ansible_") and k != "invocation"}
 
 
 def _blocks(play: Any) -> list[Any]:

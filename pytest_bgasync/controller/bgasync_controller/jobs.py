@@ -93,7 +93,7 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
                 "job_launched",
                 jid=result.get("ansible_job_id"),
                 refused=_refusal(result, hidden=bool(task.no_log)),
-                results_file=result.get("results_file"),
+                results_file=_whole(result.get("results_file"), self),
                 **job(),
             )
 
@@ -107,7 +107,7 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
         def announce_and_send(cmd: str, *args: Any, **kwargs: Any) -> Any:
             # The answer may never come: from here on there may be a job.
             if (prefix := _file_prefix(cmd, _user(self))) is not None:
-                events.write("job_launching", file_prefix=prefix, **job())
+                events.write("job_launching", file_prefix=_whole(prefix, self), **job())
             return send(cmd, *args, **kwargs)
 
         task.async_val = limit
@@ -142,6 +142,7 @@ def _watched_status(status: Callable[..., Any], events: Writer) -> Callable[...,
             "host": (task_vars or {}).get("inventory_hostname"),
             "delegate": self._task.delegate_to,
             "user": _user(self),
+            "no_log": bool(self._task.no_log),
         }
         asks = self._task.args.get("mode", "status") == "status"
 
@@ -149,7 +150,7 @@ def _watched_status(status: Callable[..., Any], events: Writer) -> Callable[...,
             events.write(
                 "job_polled",
                 **place,
-                results_file=result.get("results_file"),
+                results_file=_whole(result.get("results_file"), self),
                 finished=bool(result.get("finished")),
                 found=result.get("msg") != "could not find job",
                 failed=failed,
@@ -165,7 +166,7 @@ def _watched_status(status: Callable[..., Any], events: Writer) -> Callable[...,
         if asks:
             polled(result, failed=bool(result.get("failed")) or result.get("rc", 0) not in (0, None))
         elif not result.get("failed"):
-            events.write("job_erased", **place, results_file=result.get("erased"))
+            events.write("job_erased", **place, results_file=_whole(result.get("erased"), self))
         return result
 
     return run
@@ -174,7 +175,8 @@ def _watched_status(status: Callable[..., Any], events: Writer) -> Callable[...,
 def _marked_environment(compute: Callable[..., str]) -> Callable[..., str]:
     def _compute_environment_string(self: Any, *args: Any, **kwargs: Any) -> str:
         # The shell puts its own pid in: a session with a lower number than that was not made by the task.
-        return f"{compute(self, *args, **kwargs)} BGASYNC_TASK={self._task._uuid} BGASYNC_SHELL=$$"
+        hidden = " BGASYNC_NO_LOG=1" if self._task.no_log else ""
+        return f"{compute(self, *args, **kwargs)} BGASYNC_TASK={self._task._uuid} BGASYNC_SHELL=$${hidden}"
 
     return _compute_environment_string
 
@@ -205,6 +207,11 @@ def _file_prefix(cmd: str, user: str) -> str | None:
             folder, home = environment.get("ANSIBLE_ASYNC_DIR", "~/.ansible_async"), environment.get("HOME", f"~{user}")
             return f"{home + folder[1:] if folder.startswith('~/') else folder}/{following}."
     return None
+
+
+def _whole(path: str | None, action: Any) -> str | None:
+    """Return a path on the host as one that does not depend on where it is used: a task begins in its login's home."""
+    return path if path is None or path.startswith(("/", "~")) else f"~{action._get_remote_user()}/{path}"
 
 
 def _refusal(result: dict[str, Any], *, hidden: bool) -> str | None:

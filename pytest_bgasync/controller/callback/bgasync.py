@@ -71,6 +71,11 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
     def v2_runner_on_unreachable(self, result: Any) -> None:
         self._events.result("task_result", result, "unreachable", ignored=result._task.ignore_unreachable)
 
+    def v2_runner_retry(self, result: Any) -> None:
+        # The job of a try with poll > 0 has ended and its file is gone: only this tells of its end.
+        if result._task.async_val:
+            self._events.retried(result)
+
     def v2_runner_item_on_ok(self, result: Any) -> None:
         self._events.result("item_result", result, "ok")
 
