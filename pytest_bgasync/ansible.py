@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -31,7 +32,8 @@ def ansible_version() -> str:
         raise AnsibleProblem(
             f"ansible-core is not installed in the environment of pytest ({sys.prefix}): {_INSTALL}"
         ) from None
-    if not OLDEST <= tuple(int(part) for part in found.split(".")[:2]) <= NEWEST:
+    release = re.match(r"(\d+)\.(\d+)", found)
+    if release is None or not OLDEST <= (int(release[1]), int(release[2])) <= NEWEST:
         raise AnsibleProblem(f"ansible-core {found} is not supported, only 2.16 to 2.21 are: {_INSTALL}")
     return found
 

@@ -22,8 +22,8 @@ from pytest_bgasync.images import Images, Progress
 from pytest_bgasync.lab import Lab, Places
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.owner import make_folder, sweep
-from pytest_bgasync.scenario import LOCAL_NAMES, Scenario
-from pytest_bgasync.spec import STRICT, Spec, parse_marker
+from pytest_bgasync.scenario import Scenario
+from pytest_bgasync.spec import LOCAL_NAMES, STRICT, Spec, parse_marker
 from pytest_bgasync.summary import JobLine, job_line
 from pytest_bgasync.verify import Account, settle, settle_late
 

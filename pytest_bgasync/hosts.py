@@ -77,8 +77,8 @@ class Host:
         Raises CommandDeadline after ``within`` real seconds, and HostProblem where the host
         cannot run anything.
         """
-        argv = ["/bin/sh", "-c", command] if isinstance(command, str) else list(command or ())
-        if not argv or not all(isinstance(word, str) for word in argv):
+        argv = ["/bin/sh", "-c", command] if isinstance(command, str) else command
+        if not argv or not isinstance(argv, Sequence) or not all(isinstance(word, str) for word in argv):
             raise UsageProblem(f"host.run() takes a command as text or as a list of words, not {command!r}")
         ended = self._container.execute(argv, user=user or "root", within=within)
         return CommandResult(

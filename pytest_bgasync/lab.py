@@ -23,7 +23,8 @@ from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.playbooks import check_playbook, find_playbook
 from pytest_bgasync.running import Running
 from pytest_bgasync.runs import Run
-from pytest_bgasync.scenario import LOCAL_NAMES, Scenario
+from pytest_bgasync.scenario import Scenario
+from pytest_bgasync.spec import LOCAL_NAMES
 from pytest_bgasync.tasks import listing
 
 #: What messages call a playbook of run_text().
@@ -134,8 +135,8 @@ class Lab:
         the test file and in pytest's rootdir. For the options see RunOptions.
 
         Raises UsageProblem for options that cannot be meant, AnsibleProblem when Ansible is missing
-        or cannot read its configuration, PlaybookProblem when it cannot be run at all, and PlaybookDeadline or
-        PlaybookKilled, with what was known until then, when it did not come to its own end.
+        or cannot read its configuration, PlaybookProblem when it is missing, is no playbook or matches no host, and
+        PlaybookDeadline or PlaybookKilled, with what was known until then, when it did not come to its own end.
         """
         return self.start(playbook, **options).wait()
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.events import Event
+from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST
 
 
 @dataclass(frozen=True)
@@ -117,8 +118,7 @@ def fold(
             job.no_log = job.no_log or event["no_log"]
             at = clock.at(event["at"])
             if not event["found"]:
-                machine = event["delegate"] or event["host"]
-                job.misses.append(Miss(at, event["host"], machine, event["user"], event["results_file"]))
+                job.misses.append(Miss(at, event["host"], _machine(event), event["user"], event["results_file"]))
             else:
                 job.polls.append(Poll(at, event["finished"], event["failed"], event["timed_out"]))
                 job.collected = job.collected or event["finished"]
@@ -173,7 +173,7 @@ def _launch(event: Event, clock: Clock, full_name: str, *, overridden: bool) -> 
         task=event["task"],
         full_name=full_name,
         host=event["host"],
-        machine=event["delegate"] or event["host"],
+        machine=_machine(event),
         item=event["item"],
         user=event["user"],
         jid=None,
@@ -188,6 +188,11 @@ def _launch(event: Event, clock: Clock, full_name: str, *, overridden: bool) -> 
         timeout=event["timeout"],
         launched_at=clock.at(event["at"]),
     )
+
+
+def _machine(event: Event) -> str:
+    name = event["delegate"] or event["host"]
+    return LOCALHOST if name in LOCAL_NAMES else name
 
 
 def _answer(launch: Launch, event: Event, clock: Clock) -> None:

@@ -126,6 +126,7 @@ class Player:
             )
         _raise_unless_it_played(run, order)
         _raise_if_misspelt(run, "limits", order.limits)
+        _raise_if_without_async(run, order.limits)
         _raise_if_misspelt(run, "pause_before", order.pause_before)
         return run
 
@@ -191,6 +192,14 @@ def _raise_if_misspelt(run: Run, option: str, names: Iterable[str]) -> None:
             run.ran(task)
         except NotThere as problem:
             raise UsageProblem(f"{option}=: {problem}") from None
+
+
+def _raise_if_without_async(run: Run, names: Iterable[str]) -> None:
+    for name in names:
+        started = [event for event in run.events if event["event"] == "task_started"]
+        limits = [event["limit"] for event in started if name in (event["task"], event["full_name"])]
+        if limits and not any(limits):
+            raise UsageProblem(f"limits=: the task {name!r} has no async, so there is no limit to replace")
 
 
 def last_task(run: Run) -> str:

@@ -23,12 +23,9 @@ from pytest_bgasync.errors import HostProblem
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import Jobs
 from pytest_bgasync.owner import make_folder, owner_label
-from pytest_bgasync.spec import Spec
+from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST, Spec
 from pytest_bgasync.tasks import ByName
 
-LOCALHOST = "localhost"
-#: What Ansible takes for the implicit localhost.
-LOCAL_NAMES = (LOCALHOST, "127.0.0.1", "::1")
 #: How many containers are started or removed at the same time.
 SIDE_BY_SIDE = 16
 

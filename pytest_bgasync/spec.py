@@ -13,6 +13,9 @@ from pytest_bgasync.errors import UsageProblem
 ARGUMENTS = ("hosts", "image", "time_scale", "strict", "allow")
 #: The kinds of findings that fail a test unless it allows them.
 STRICT = ("uncollected", "running", "survivors", "swallowed")
+LOCALHOST = "localhost"
+#: What Ansible takes for the implicit localhost.
+LOCAL_NAMES = (LOCALHOST, "127.0.0.1", "::1")
 #: More hosts than one machine can run have been asked for by mistake.
 MOST = 250
 #: Characters in the longest host name that Linux takes.

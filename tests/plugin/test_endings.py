@@ -186,6 +186,9 @@ def test_an_engine_that_goes_in_the_middle_of_a_run(inner: Inner) -> None:
 
 @pytest.mark.parametrize("sweeper", ["the next start", "bgasync clean"])
 def test_pytest_killed_with_sigkill(inner: Inner, sweeper: str) -> None:
+    # A play that waits on the controller would not notice that its host has gone.
+    command = "ansible.builtin.command: sleep 600"
+    inner.file("long.yml", f"{LONG.strip().removesuffix(command)}ansible.builtin.pause: {{seconds: 600}}\n")
     run = started(inner)
     assert len(inner.containers()) == 2
     run.kill()

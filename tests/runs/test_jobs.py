@@ -80,6 +80,12 @@ def test_jobs_are_found_whoever_launched_them_and_wherever_their_files_are(bgasy
       vars: {ansible_async_dir: /tmp/jobs}
       async: 6000
       poll: 0
+    - name: In a folder below the home
+      ansible.builtin.command: id -un
+      become: true
+      vars: {ansible_async_dir: jobs}
+      async: 6000
+      poll: 0
     - name: In another home
       ansible.builtin.command: id -un
       environment: {HOME: /tmp/elsewhere}
@@ -106,6 +112,7 @@ def test_jobs_are_found_whoever_launched_them_and_wherever_their_files_are(bgasy
         "As root": ("root", "/root/.ansible_async/", "root"),
         "As an application": ("app", "/home/app/.ansible_async/", "app"),
         "In a folder of its own": ("ansible", "/tmp/jobs/", "ansible"),
+        "In a folder below the home": ("root", "~ansible/jobs/", "root"),
         "In another home": ("ansible", "/tmp/elsewhere/.ansible_async/", "ansible"),
     }
     for task, (user, folder, stdout) in expected.items():

@@ -31,6 +31,11 @@ def test_local_work_lands_in_the_container_called_localhost(bgasync: Lab, tmp_pa
       delegate_to: localhost
       async: 6000
       poll: 0
+    - name: Job by address
+      ansible.builtin.command: hostname
+      delegate_to: 127.0.0.1
+      async: 6000
+      poll: 0
 - hosts: localhost
   connection: local
   gather_facts: false
@@ -56,6 +61,7 @@ def test_local_work_lands_in_the_container_called_localhost(bgasync: Lab, tmp_pa
     assert bgasync.host.ip in run.result("Reach a host by its name").stdout
     job = run.job("Delegated job").wait()
     assert (job.host, job.machine, job.stdout, job.outcome) == ("web1", "localhost", "localhost", Outcome.SUCCEEDED)
+    assert [job.task for job in bgasync.localhost.jobs()] == ["Delegated job", "Job by address"]
     assert bgasync.localhost.testinfra.file(f"/tmp/{mark.name}").exists
     assert not Path("/tmp", mark.name).exists()
     assert list(bgasync.hosts) == ["web1"]

@@ -43,6 +43,7 @@ def through(folder: Path, instead: str) -> dict[str, str]:
         ("become: true", "/root/.ansible_async"),
         ("environment: {HOME: /tmp/other}", "/tmp/other/.ansible_async"),
         ("vars: {ansible_async_dir: /tmp/jobs}", "/tmp/jobs"),
+        ("vars: {ansible_async_dir: jobs}", "/home/ansible/jobs"),
     ],
 )
 def test_a_job_whose_launch_lost_its_connection_is_found_by_its_file(

@@ -30,6 +30,7 @@ def task_started(name: str = "Start it", task_id: str = "t1", **fields: Any) -> 
             "full_name": name,
             "path": "site.yml:3",
             "handler": False,
+            "limit": 0,
             "action": "command",
             **fields,
         },

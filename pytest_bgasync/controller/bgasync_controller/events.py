@@ -46,6 +46,7 @@ class Writer:
             action=str(task.action),
             path=task.get_path(),
             handler=handler,
+            limit=task.async_val,
         )
 
     def result(self, event: str, result: Any, status: str, *, ignored: bool = False) -> None:

@@ -15,7 +15,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible.release import __version__ as ansible_version
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from bgasync_controller import clock, connections, events, gate, jobs  # found by the line above
+from bgasync_controller import clock, connections, events, gate, jobs, workers  # found by the line above
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not typed
@@ -33,6 +33,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
             run = json.load(stream)
         self._events = events.Writer(run["events"])
         self._gate = gate.Gate(run["gate"], run["pause_before"])
+        workers.install()
         clock.install(run["time_scale"])
         jobs.install(run, self._events, self._gate)
         connections.install(run["connections"])
