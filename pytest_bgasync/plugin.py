@@ -131,10 +131,15 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
-    with one_sentence():
-        fixtures.check_markers(item)
     with _accounted_if_it_fails(item):
         yield
+
+
+@pytest.hookimpl(tryfirst=True, specname="pytest_runtest_setup")
+def pytest_runtest_setup_markers(item: pytest.Item) -> None:
+    """Refuse markers that cannot be meant: no wrapper, so that pytest's own have begun what they end."""
+    with one_sentence():
+        fixtures.check_markers(item)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -114,6 +114,7 @@ def test_a_bad_marker_is_refused_by_workers_of_xdist_too(pytester: pytest.Pytest
     output = str(result.stdout) + str(result.stderr)
     assert "the bgasync marker has no argument 'host'" in output
     assert_no_insides(output)
+    assert "KeyError" not in output
 
 
 @pytest.mark.parametrize("value", ["0", "-0.1", "1.5", "nan", "inf", "fast"])
