@@ -47,14 +47,18 @@ def ansible_playbook() -> Path:
     raise AnsibleProblem(f"ansible-core has no ansible-playbook beside {sys.executable}: install it again, {_INSTALL}")
 
 
-def environment(author: Mapping[str, str], cwd: Path) -> dict[str, str]:
-    """Return the environment for a run: the author's, with our callback beside their own."""
+def environment(author: Mapping[str, str], cwd: Path, *, own_inventory: bool = False) -> dict[str, str]:
+    """Return the environment for a run: the author's, with our callback beside their own.
+
+    ``own_inventory`` says that the inventory is the author's, and so are the plugins that read it.
+    """
     settings = frozenset((name, value) for name, value in author.items() if name.startswith("ANSIBLE_"))
     theirs = _callback_path(settings, author.get("HOME", ""), cwd, _config_state(author, cwd))
+    ours = {} if own_inventory else {"ANSIBLE_INVENTORY_ENABLED": "host_list,script,auto,yaml,ini,toml"}
     return {
         **author,
+        **ours,
         "ANSIBLE_CALLBACK_PLUGINS": os.pathsep.join([str(CALLBACKS), *theirs]),
-        "ANSIBLE_INVENTORY_ENABLED": "host_list,script,auto,yaml,ini,toml",  # the inventory is ours
         "PYTHONDONTWRITEBYTECODE": "1",  # plugins of the author leave no __pycache__ in their tree
     }
 

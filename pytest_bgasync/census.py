@@ -55,7 +55,7 @@ def take_census(container: Container, clock: Clock, question: Question) -> Censu
         found: dict[str, Any] = json.loads(answer.stdout)
     except ValueError:
         said = (answer.stderr or answer.stdout).decode(errors="replace").strip()
-        raise HostProblem(f"host {container.label} could not say what runs on it: {said}") from None
+        raise HostProblem(f"{container.label} could not say what runs on it: {said}") from None
     return Census(
         now=clock.at(found["now"]),
         processes=attributed([_process(entry, found["now"], clock) for entry in found["processes"]]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from docker.utils import parse_bytes
 from pytest_bgasync.clock import checked_scale
 from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.scenario import Limits
+from pytest_bgasync.spec import host_name
 
 #: What pytest's own ini keys take for true and false.
 _BOOLEANS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
@@ -34,6 +36,8 @@ class Settings:
     boot: float
     limits: Limits
     strict: bool
+    webhook_hosts: tuple[str, ...] = ()
+    """The host names for which webhooks are received."""
     cover: bool = False
     """Whether to tell which tasks have run."""
     cover_json: Path | None = None
@@ -52,6 +56,7 @@ def parse_settings(
     memory: str,
     pids: str,
     strict: str,
+    webhook_hosts: Sequence[str] = (),
     cover: bool = False,
     cover_json: str | None = None,
     cover_least: str | None = None,
@@ -76,10 +81,18 @@ def parse_settings(
         boot=_seconds("bgasync_boot", boot),
         limits=Limits(memory, int(pids)),
         strict=_BOOLEANS[strict.lower()],
+        webhook_hosts=_names("bgasync_webhook_hosts", webhook_hosts),
         cover=cover or cover_json is not None or cover_least is not None,
         cover_json=Path(cover_json).absolute() if cover_json else None,
         cover_least=_percent(cover_least) if cover_least is not None else None,
     )
+
+
+def _names(key: str, values: Sequence[str]) -> tuple[str, ...]:
+    names = [host_name(name, f"ini key {key}") for value in values for name in value.replace(",", " ").split()]
+    if len({name.lower() for name in names}) < len(names):
+        raise UsageProblem(f"ini key {key} has a name twice: {', '.join(names)}")
+    return tuple(names)
 
 
 def _percent(value: str) -> float:

@@ -47,8 +47,18 @@ class Container:
     process ends; then the main process ends, and the engine removes the container.
     """
 
-    def __init__(self, engine: Engine, name: str, label: str, create: Mapping[str, Any]) -> None:
-        """Create and start a container; raises HostProblem. ``label`` is what messages call it."""
+    def __init__(
+        self,
+        engine: Engine,
+        name: str,
+        label: str,
+        create: Mapping[str, Any],
+        files: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Create a container, put files into it and start it; raises HostProblem.
+
+        ``label`` is what messages call it.
+        """
         self._client = engine.client
         self._api = engine.client.api
         self.name, self.label = name, label
@@ -57,6 +67,8 @@ class Container:
         except FAILURES as error:
             raise HostProblem(f"host {label} could not be created: {reason(error)}") from None
         try:
+            for path, content in (files or {}).items():
+                self._api.put_archive(self.id, "/", _archive(path.lstrip("/"), content, 0o644))
             # Not detached, so that standard input closes with the first connection to it.
             attach = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
             self._console = _Console(self._api.attach_socket(self.id, attach))
@@ -87,11 +99,16 @@ class Container:
         try:
             self._console.write(line.encode())
         except OSError as error:
-            raise HostProblem(f"host {self.label} has ended: {reason(error)}") from None
+            raise HostProblem(f"{self.label} has ended: {reason(error)}") from None
+
+    @property
+    def output(self) -> str:
+        """The last of what the main process and its children wrote."""
+        return self._console.text()
 
     def last_words(self) -> str:
         """Return what the main process and its children wrote last, as a sentence."""
-        text = self._console.tail()
+        text = "\n".join(self.output.splitlines()[-15:])
         return f"Its output ends with:\n{text}" if text else "It wrote no output."
 
     def execute(
@@ -111,18 +128,18 @@ class Container:
             run = self._api.exec_create(self.id, list(command), user=user)["Id"]
             stream = self._api.exec_start(run, socket=True)
         except NotFound:
-            raise HostProblem(f"host {self.label} has ended") from None
+            raise HostProblem(f"{self.label} has ended") from None
         except FAILURES as error:
-            raise HostProblem(f"host {self.label} cannot run a command: {reason(error)}") from None
+            raise HostProblem(f"{self.label} cannot run a command: {reason(error)}") from None
         try:
             output = _demultiplexed(stream, deadline)
         except TimeoutError:
             raise CommandDeadline(
-                f"on host {self.label} the command {_shown(command)} did not end within {within:g} s:"
+                f"on {self.label} the command {_shown(command)} did not end within {within:g} s:"
                 " give it more time, or see what it waits for"
             ) from None
         except OSError as error:
-            raise HostProblem(f"host {self.label} went away during a command: {reason(error)}") from None
+            raise HostProblem(f"{self.label} went away during a command: {reason(error)}") from None
         finally:
             _close(stream)
         state: dict[str, Any] = {}
@@ -134,13 +151,13 @@ class Container:
         try:
             deadline.wait_for(ended)
         except FAILURES as error:
-            raise HostProblem(f"host {self.label} went away during a command: {reason(error)}") from None
+            raise HostProblem(f"{self.label} went away during a command: {reason(error)}") from None
         if state["ExitCode"] is None:
-            raise HostProblem(f"host {self.label} went away during the command {_shown(command)}")
+            raise HostProblem(f"{self.label} went away during the command {_shown(command)}")
         if state["ExitCode"] in (126, 127) and (output[1].startswith(ENGINE_SAYS) or not any(output.values())):
             # The engine says so in the place of the command's output, or not at all.
             why = output[1].decode(errors="replace").strip() or f"is there a user {user!r}?"
-            raise HostProblem(f"host {self.label} cannot run {_shown(command)}: {why}")
+            raise HostProblem(f"{self.label} cannot run {_shown(command)}: {why}")
         return Finished(int(state["ExitCode"]), output[1], output[2])
 
     def in_its_network(self, commands: Sequence[str]) -> None:
@@ -161,27 +178,22 @@ class Container:
                 stderr=True,
             )
         except FAILURES as error:
-            raise HostProblem(f"the network of host {self.label} could not be changed: {reason(error)}") from None
+            raise HostProblem(f"the network of {self.label} could not be changed: {reason(error)}") from None
 
     def put(self, path: str, content: bytes, mode: int) -> None:
         """Write a file; its folder must exist."""
         place = PurePosixPath(path)
-        archive = io.BytesIO()
-        with tarfile.open(fileobj=archive, mode="w") as tar:
-            entry = tarfile.TarInfo(place.name)
-            entry.size, entry.mode, entry.mtime = len(content), mode, int(time.time())
-            tar.addfile(entry, io.BytesIO(content))
         try:
-            self._api.put_archive(self.id, str(place.parent), archive.getvalue())
+            self._api.put_archive(self.id, str(place.parent), _archive(place.name, content, mode))
         except FAILURES as error:
-            raise HostProblem(f"{path} could not be written on host {self.label}: {reason(error)}") from None
+            raise HostProblem(f"{path} could not be written on {self.label}: {reason(error)}") from None
 
     def model(self) -> docker.models.containers.Container:
         """Return the docker SDK's object; raises HostProblem once the container has gone."""
         try:
             return self._client.containers.get(self.id)
         except FAILURES as error:
-            raise HostProblem(f"host {self.label} has gone: {reason(error)}") from None
+            raise HostProblem(f"{self.label} has gone: {reason(error)}") from None
 
     def remove(self) -> None:
         """End and remove the container, and wait until it has gone."""
@@ -207,7 +219,16 @@ class Container:
         return False
 
     def _unremoved(self, error: Exception) -> HostProblem:
-        return HostProblem(f"host {self.label} could not be removed: {reason(error)}")
+        return HostProblem(f"{self.label} could not be removed: {reason(error)}")
+
+
+def _archive(name: str, content: bytes, mode: int) -> bytes:
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.mode, entry.mtime = len(content), mode, int(time.time())
+        tar.addfile(entry, io.BytesIO(content))
+    return archive.getvalue()
 
 
 def _shown(command: Sequence[str]) -> str:
@@ -220,7 +241,7 @@ class _Console:
 
     def __init__(self, stream: Any) -> None:
         self._stream = stream
-        self._kept: deque[bytes] = deque(maxlen=100)
+        self._kept: deque[bytes] = deque(maxlen=1000)
         self.closed = False
         threading.Thread(target=self._read, daemon=True).start()
 
@@ -230,9 +251,8 @@ class _Console:
                 self._kept.append(chunk)
         self.closed = True
 
-    def tail(self) -> str:
-        lines = b"".join(list(self._kept)).decode(errors="replace").strip().splitlines()
-        return "\n".join(lines[-15:])
+    def text(self) -> str:
+        return b"".join(list(self._kept)).decode(errors="replace").strip()
 
     def write(self, data: bytes) -> None:
         _socket(self._stream).sendall(data)

@@ -43,6 +43,10 @@ class JobDeadline(BgasyncError):
     """A background job was still running when the wait for it was over."""
 
 
+class WebhookDeadline(BgasyncError):
+    """The webhooks that a test waited for did not come in time."""
+
+
 class NotRunning(BgasyncError):
     """Something was to be done to a background job that has ended."""
 

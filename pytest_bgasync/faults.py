@@ -125,4 +125,4 @@ class Faults:
             raise self._failed("it did not come back", f"it does not answer over ssh within {self._boot:g} s")
 
     def _failed(self, what: str, why: str) -> HostProblem:
-        return HostProblem(f"host {self._container.label}: {what}: {why}")
+        return HostProblem(f"{self._container.label}: {what}: {why}")

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from pytest_bgasync import ssh
-from pytest_bgasync.ansible import ansible_playbook
+from pytest_bgasync.ansible import ansible_playbook, project_folder
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.config import Settings
 from pytest_bgasync.coverage import Seen, seen
@@ -19,13 +21,16 @@ from pytest_bgasync.engine import Engine, find
 from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.every import Every, parse_every
 from pytest_bgasync.images import Images, Progress
+from pytest_bgasync.inventories import find_inventory, hosts_of
 from pytest_bgasync.lab import Lab, Places
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.owner import make_folder, sweep
-from pytest_bgasync.scenario import Scenario
-from pytest_bgasync.spec import LOCAL_NAMES, STRICT, Spec, parse_marker
+from pytest_bgasync.scenario import Scenario, Wanted
+from pytest_bgasync.services import Plan, Registry
+from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST, STRICT, WEBHOOKS, Spec, parse_marker
 from pytest_bgasync.summary import JobLine, job_line
 from pytest_bgasync.verify import Account, settle, settle_late
+from pytest_bgasync.webhooks import Authority
 
 SETTINGS = pytest.StashKey[Settings]()
 PROGRESS = pytest.StashKey[Progress]()
@@ -33,6 +38,8 @@ LAB = pytest.StashKey[Lab]()
 ACCOUNT = pytest.StashKey[Account]()
 #: The fixture and parameter with the outcome a test is run for.
 OUTCOME = "bgasync_outcome"
+#: How many lines of a service's log the report of a failure shows.
+LOG_LINES = 30
 SEEN = pytest.StashKey[Seen]()
 JOB_LINES = pytest.StashKey[list[JobLine]]()
 
@@ -72,24 +79,57 @@ def _bgasync_key() -> Iterator[ssh.Key]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@pytest.fixture(scope="session")
+def bgasync_service() -> Registry:
+    """Describes a service: call it in a fixture of yours, see :meth:`pytest_bgasync.services.Registry.__call__`.
+
+    The marker's ``services`` then has the service's name. Where a fixture has that name, too, it is
+    called for the test; the others describe theirs before, as fixtures of a session or with autouse do.
+    """
+    return Registry()
+
+
+@pytest.fixture(scope="session")
+def _bgasync_authority() -> Authority:
+    return Authority()
+
+
 @pytest.fixture
-def bgasync(request: pytest.FixtureRequest, bgasync_engine: Engine, _bgasync_key: ssh.Key) -> Iterator[Lab]:
+def bgasync(
+    request: pytest.FixtureRequest,
+    bgasync_engine: Engine,
+    bgasync_service: Registry,
+    _bgasync_key: ssh.Key,
+    _bgasync_authority: Authority,
+) -> Iterator[Lab]:
     """The hosts that the ``bgasync`` marker asks for, up and answering; gone after the test."""
     settings = request.config.stash[SETTINGS]
-    spec = marked(request.node)
     images = Images(bgasync_engine, request.config.stash[PROGRESS])
+    with one_sentence():
+        spec = _with_inventory(marked(request.node), request.path.parent, settings)
+        check_hosts(request.node, spec)
+        plans = _plans(spec, request, bgasync_service)
+        check_names(spec, plans, settings)
     clock = Clock(spec.time_scale or settings.time_scale)
     places = Places(settings.playbooks, request.path.parent, settings.root)
-    scenario = Scenario(bgasync_engine, _bgasync_key, clock, spec, settings.limits)
+    scenario = Scenario(bgasync_engine, _bgasync_key, clock, settings.limits, _bgasync_authority)
     every = tried(request.node)
     outcome = request.node.callspec.params[OUTCOME] if every else None
-    lab = Lab(scenario, places, clock, settings.deadline, (every, outcome) if every and outcome else None)
+    lab = Lab(scenario, spec, places, clock, settings.deadline, (every, outcome) if every and outcome else None)
     try:
         with one_sentence():
             folders = (request.path.parent, settings.root)
             default = images.host_image(settings.image, folders=folders)
             image = default if spec.image is None else images.host_image(spec.image, folders=folders)
-            scenario.up(image, default, lambda: lab.jobs, boot=settings.boot)
+            wanted = Wanted(
+                hosts=dict.fromkeys(spec.hosts, image),
+                localhost=default,
+                services=[(plan, images.plain_image(plan.image, folders=folders)) for plan in plans],
+                helper=images.target() if spec.services else "",
+                webhooks=settings.webhook_hosts if WEBHOOKS in spec.services else (),
+                boot=settings.boot,
+            )
+            scenario.up(wanted, lambda: lab.jobs)
     except BaseException:
         with suppress(BgasyncError):  # what went wrong first is what is told
             scenario.close()
@@ -170,6 +210,15 @@ def declared(item: pytest.Item) -> list[Declaration]:
 def check_markers(item: pytest.Item) -> None:
     """Raise UsageProblem for markers of a test that cannot be meant."""
     spec = marked(item)
+    tried(item)
+    declared(item)
+    if spec.inventory is None:  # else its hosts are known when the test begins
+        check_hosts(item, spec)
+        check_names(spec, [], item.config.stash[SETTINGS])
+
+
+def check_hosts(item: pytest.Item, spec: Spec) -> None:
+    """Raise UsageProblem where a marker of a test speaks of a host that it does not have."""
     every = tried(item)
     if every and every.host not in (None, *spec.hosts, *LOCAL_NAMES):
         raise UsageProblem(
@@ -181,6 +230,52 @@ def check_markers(item: pytest.Item) -> None:
                 f"the fire_and_forget marker's host {declaration.host!r} is no host of the test;"
                 f" it has: {', '.join(spec.hosts)}"
             )
+
+
+def check_names(spec: Spec, plans: Sequence[Plan], settings: Settings) -> None:
+    """Raise UsageProblem where one name would mean two containers."""
+    where = {LOCALHOST: "localhost"} | {name.lower(): "a host of the test" for name in spec.hosts}
+    others = [(name, f"a name of the service {plan.name!r}") for plan in plans for name in plan.names]
+    if WEBHOOKS in spec.services:
+        if not settings.webhook_hosts:
+            raise UsageProblem("ini key bgasync_webhook_hosts is empty: list the names to which webhooks are sent")
+        others += [(WEBHOOKS, "the receiver of webhooks")]
+        others += [(name, "one of the ini key bgasync_webhook_hosts") for name in settings.webhook_hosts]
+    for name, place in others:
+        if (other := where.setdefault(name.lower(), place)) is not place or [n for n, _ in others].count(name) > 1:
+            raise UsageProblem(f"the host name {name!r} is in two places: it is {other} and {place}; rename one")
+
+
+def _with_inventory(spec: Spec, beside: Path, settings: Settings) -> Spec:
+    """Return what is asked for, with the hosts of the author's inventory where that is named."""
+    if spec.inventory is None:
+        return spec
+    path = find_inventory(spec.inventory, (beside, settings.root, settings.playbooks))
+    cwd = project_folder(path.parent, settings.root)
+    return replace(spec, inventory=str(path), hosts=hosts_of(path, os.environ, cwd))
+
+
+def _plans(spec: Spec, request: pytest.FixtureRequest, registry: Registry) -> list[Plan]:
+    """Return the descriptions of the services of a test, but for the webhooks."""
+    plans = []
+    for name in spec.services:
+        if name == WEBHOOKS:
+            continue
+        described = None
+        try:
+            described = request.getfixturevalue(name)
+        except pytest.FixtureLookupError as missing:
+            if missing.argname != name:
+                raise
+        plan = described if isinstance(described, Plan) else registry.get(name)
+        if plan is None:
+            known = ", ".join([WEBHOOKS, *registry.names])
+            raise UsageProblem(
+                f"the bgasync marker's services: nobody has described {name!r}; there are: {known}:"
+                f" write a fixture that calls bgasync_service({name!r}, ...)"
+            )
+        plans.append(plan)
+    return plans
 
 
 def account(item: pytest.Item, *, patient: bool) -> Account | None:
@@ -202,6 +297,17 @@ def account_late(item: pytest.Item) -> tuple[str, ...]:
     late = settle_late(account, lab.runs, lab.clock, declared(item), _strict_kinds(item))
     item.stash[ACCOUNT] = late
     return late.faults
+
+
+def logs(item: pytest.Item) -> list[tuple[str, str]]:
+    """Return what the services of a test have written, for the report of its failure."""
+    lab = item.stash.get(LAB, None)
+    found = []
+    for service in lab.services.values() if lab else ():
+        lines = service.log.splitlines()
+        cut = f" (the last {LOG_LINES} of {len(lines)} lines)" if len(lines) > LOG_LINES else ""
+        found.append((f"log of the service {service.name}{cut}", "\n".join(lines[-LOG_LINES:]) or "it wrote nothing"))
+    return found
 
 
 def _strict_kinds(item: pytest.Item) -> set[str]:

@@ -2,37 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-import docker.models.containers
 import testinfra.host
 
 from pytest_bgasync.census import Census, Question, take_census
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.containers import Container
-from pytest_bgasync.errors import HostProblem, UsageProblem
+from pytest_bgasync.errors import HostProblem
 from pytest_bgasync.faults import Faults
 from pytest_bgasync.inspection import LimitedSsh
 from pytest_bgasync.jobs import Jobs, owned, veiled
+from pytest_bgasync.machines import Machine
 from pytest_bgasync.stubs import Call, Stubs
 from pytest_bgasync.verdict import Process
 
 
-@dataclass(frozen=True)
-class CommandResult:
-    """How a command on a host ended."""
-
-    rc: int
-    stdout: str
-    stderr: str
-
-
-class Host:
+class Host(Machine):
     """A host: a container of the scenario that the playbook reaches over ssh."""
 
     def __init__(
@@ -46,22 +36,12 @@ class Host:
         answers: Callable[[], bool],
         boot: float,
     ) -> None:
-        self.name = name
-        self.ip = ip
-        self._container = container
+        super().__init__(name, ip, container)
         self._clock = clock
         self._ssh_config = ssh_config
         self._jobs = jobs
         self._stubs = Stubs(container, clock)
         self._faults = Faults(container, lambda: self._look(Question()).processes, answers, boot)
-
-    def __repr__(self) -> str:
-        return f"<Host {self.name} {self.ip}>"
-
-    @property
-    def container(self) -> docker.models.containers.Container:
-        """Its container, as the docker SDK knows it."""
-        return self._container.model()
 
     @cached_property
     def testinfra(self) -> Any:
@@ -70,41 +50,6 @@ class Host:
         host = testinfra.host.Host(backend)
         backend.set_host(host)
         return host
-
-    def run(self, command: str | Sequence[str], user: str | None = None, *, within: float = 60) -> CommandResult:
-        """Run a command to its end: text by the shell, a list as it is; by default as root.
-
-        Raises CommandDeadline after ``within`` real seconds, and HostProblem where the host
-        cannot run anything.
-        """
-        argv = ["/bin/sh", "-c", command] if isinstance(command, str) else command
-        if not argv or not isinstance(argv, Sequence) or not all(isinstance(word, str) for word in argv):
-            raise UsageProblem(f"host.run() takes a command as text or as a list of words, not {command!r}")
-        ended = self._container.execute(argv, user=user or "root", within=within)
-        return CommandResult(
-            ended.rc, ended.stdout.decode(errors="surrogateescape"), ended.stderr.decode(errors="surrogateescape")
-        )
-
-    def put(self, path: str, content: str | bytes, mode: int = 0o644) -> None:
-        """Write a file, owned by root, and the folders above it; raises UsageProblem or HostProblem."""
-        if not path.startswith("/") or path.endswith("/"):
-            raise UsageProblem(f"put() needs the absolute path of a file, not {path!r}")
-        prepare = '[ ! -d "$1" ] || { echo "it is a folder" >&2; exit 1; }; mkdir -p -- "$2"'
-        if isinstance(mode, bool) or not isinstance(mode, int) or not 0 <= mode <= 0o7777:
-            raise UsageProblem(f"put() needs mode as a number such as 0o644, not {mode!r}")
-        if not isinstance(content, str | bytes):
-            raise UsageProblem(f"put() needs content as text or bytes, not {content!r}")
-        made = self.run(["sh", "-c", prepare, "-", path, path.rpartition("/")[0] or "/"])
-        if made.rc != 0:
-            raise HostProblem(f"{path} could not be written on host {self.name}: {made.stderr.strip()}")
-        self._container.put(path, content.encode() if isinstance(content, str) else content, mode)
-
-    def read(self, path: str) -> str:
-        """Return the text of a file; raises HostProblem when it cannot be read."""
-        found = self.run(["cat", "--", path])
-        if found.rc != 0:
-            raise HostProblem(f"{path} could not be read on host {self.name}: {found.stderr.strip()}")
-        return found.stdout
 
     def processes(self) -> list[Process]:
         """Return the processes that are on the host now; those of tasks with no_log without their arguments.

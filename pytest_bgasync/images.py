@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,8 @@ BOOTSTRAP = (
 )  # fmt: skip
 #: What a host cannot do without, with the command that shows it is there.
 NEEDED = {"python3": "python3", "openssh-server": "sshd", "sudo": "sudo", "acl": "setfacl"}
+#: What a Debian or Ubuntu image gets besides, so that it can trust the receiver of webhooks.
+TRUST = {"ca-certificates": "update-ca-certificates"}
 COMFORT = ("curl", "ca-certificates", "procps", "iproute2", "logrotate")
 #: Real seconds for a pull to say something, and for a whole build.
 PULL, BUILD = 120, 1200
@@ -55,7 +57,14 @@ class Images:
         """
         if wanted is None:
             return self.target()
-        folders = list(folders)
+        image, name = self._image(wanted, list(folders))
+        return self._as_host(image, name)
+
+    def plain_image(self, wanted: str | None, *, folders: Iterable[Path] = ()) -> str:
+        """Return the name of an image as ``host_image`` does, without making it one of a host."""
+        return self.target() if wanted is None else self._image(wanted, list(folders))[1]
+
+    def _image(self, wanted: str, folders: Sequence[Path]) -> tuple[Any, str]:
         for folder in folders:
             if (folder / wanted / "Dockerfile").is_file():
                 return self._from_folder((folder / wanted).resolve())
@@ -64,14 +73,14 @@ class Images:
                 f"image {wanted!r} looks like a folder, but no Dockerfile is there:"
                 " name a folder with a Dockerfile, relative to the test file or pytest's rootdir, or an image"
             )
-        return self._as_host(self._found(wanted, folders), wanted)
+        return self._found(wanted, folders), wanted
 
-    def _from_folder(self, folder: Path) -> str:
+    def _from_folder(self, folder: Path) -> tuple[Any, str]:
         target = self.target()
         tag = f"bgasync/{_tag_name(folder.name)}:{_digest([_folder_digest(folder), target])}"
         args = {"BGASYNC_TARGET": target}
         self._once(tag, lambda: self._build(tag, folder, args))
-        return self._as_host(self._engine.client.images.get(tag), tag)
+        return self._engine.client.images.get(tag), tag
 
     def _found(self, name: str, folders: Iterable[Path] = ()) -> Any:
         images = self._engine.client.images
@@ -99,7 +108,10 @@ class Images:
 
     def _missing(self, image: Any, name: str) -> list[str]:
         """Return the packages to add; raise ImageProblem where that is not ours to do."""
-        probe = " ".join(f"command -v {command} >/dev/null || echo {package};" for package, command in NEEDED.items())
+        looked_for = {**NEEDED, **TRUST}
+        probe = " ".join(
+            f"command -v {command} >/dev/null || echo {package};" for package, command in looked_for.items()
+        )
         script = f'PATH="$PATH:/usr/sbin:/sbin"; {probe} . /etc/os-release; echo "ID=$ID $ID_LIKE"'
         try:
             output = self._output(image, ["/bin/sh", "-c", script])
@@ -110,8 +122,9 @@ class Images:
             ) from None
         lines = output.decode(errors="replace").split("\n")
         system = next((line[3:] for line in lines if line.startswith("ID=")), "")
-        missing = [line for line in lines if line in NEEDED]
-        if missing and not {"debian", "ubuntu"} & set(system.split()):
+        addable = bool({"debian", "ubuntu"} & set(system.split()))
+        missing = [line for line in lines if line in (looked_for if addable else NEEDED)]
+        if missing and not addable:
             raise ImageProblem(
                 f"image {name!r} ({system.strip() or 'unknown system'}) lacks {', '.join(missing)}, which can only be"
                 " added by itself on Debian and Ubuntu: add it in a Dockerfile of your own, for example\n"

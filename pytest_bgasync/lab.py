@@ -12,11 +12,12 @@ from typing import Any, TypedDict, Unpack
 
 from pytest_bgasync.ansible import ansible_playbook, environment, project_folder
 from pytest_bgasync.clock import Clock
-from pytest_bgasync.errors import Ambiguous, BgasyncError, UsageProblem
+from pytest_bgasync.errors import Ambiguous, BgasyncError, NotThere, UsageProblem
 from pytest_bgasync.every import Every
 from pytest_bgasync.fates import Fates
 from pytest_bgasync.findings import Finding
 from pytest_bgasync.hosts import Host
+from pytest_bgasync.inventories import generated
 from pytest_bgasync.jobs import Jobs, take_stock
 from pytest_bgasync.order import Order
 from pytest_bgasync.outcome import Outcome
@@ -24,8 +25,11 @@ from pytest_bgasync.playbooks import check_playbook, find_playbook
 from pytest_bgasync.running import Running
 from pytest_bgasync.runs import Run
 from pytest_bgasync.scenario import Scenario
-from pytest_bgasync.spec import LOCAL_NAMES
+from pytest_bgasync.services import Service
+from pytest_bgasync.spec import LOCAL_NAMES, WEBHOOKS, Spec
 from pytest_bgasync.tasks import listing
+from pytest_bgasync.traffic import Traffic
+from pytest_bgasync.webhooks import Webhooks
 
 #: What messages call a playbook of run_text().
 TEXT = "given as text"
@@ -71,19 +75,22 @@ class RunOptions(TypedDict, total=False):
 class Lab:
     """The hosts of one test, up and answering, and what runs on them.
 
-    ``hosts`` maps names to hosts; ``localhost`` is the container in which delegated and local
-    tasks land; ``time_scale`` is real seconds for one playbook second, ``clock`` translates by it.
+    ``hosts`` maps names to hosts, ``services`` to helper containers; ``localhost`` is the container
+    in which delegated and local tasks land; ``time_scale`` is real seconds for one playbook second,
+    ``clock`` translates by it.
     """
 
     def __init__(
         self,
         scenario: Scenario,
+        spec: Spec,
         places: Places,
         clock: Clock,
         deadline: float,
         tried: tuple[Every, Outcome] | None = None,
     ) -> None:
         self._scenario = scenario
+        self._spec = spec
         self._places = places
         self.clock = clock
         self._deadline = deadline
@@ -92,6 +99,7 @@ class Lab:
         self._count = 0
         self.fates = Fates(*tried, self._find_host) if tried else None
         self.hosts: Mapping[str, Host] = scenario.hosts
+        self.services: Mapping[str, Service] = scenario.services
 
     @property
     def host(self) -> Host:
@@ -107,6 +115,14 @@ class Lab:
         """The container that stands for the controller: delegate_to localhost lands there."""
         assert self._scenario.localhost is not None
         return self._scenario.localhost
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """The receiver of webhooks; raises NotThere for a test that has none."""
+        receiver = self.services.get(WEBHOOKS)
+        if not isinstance(receiver, Webhooks):
+            raise NotThere("this test has no webhooks: ask for them with @pytest.mark.bgasync(services=['webhooks'])")
+        return receiver
 
     @property
     def time_scale(self) -> float:
@@ -170,6 +186,16 @@ class Lab:
                     (folder / entry.name).symlink_to(entry)
         return self._play(path, TEXT, options, pause_before)
 
+    def traffic(self, url: str, *, rate: float = 20, host: str | None = None) -> Traffic:
+        """Return a context manager that sends requests to ``url`` from inside the scenario's network.
+
+        ``rate`` is a number of requests in a real second, at most 200; ``host`` the name of the host
+        that sends them, localhost by default. They end with the block, at the latest after the
+        real seconds of the ini key bgasync_deadline. Raises UsageProblem or NotThere.
+        """
+        machine = self.localhost if host is None or host in LOCAL_NAMES else self.hosts[host]
+        return Traffic(machine, url, rate, self.clock, self._deadline)
+
     def close(self) -> None:
         """See how the jobs that still ran stand, for the summary; their hosts are about to go."""
         self.halt()
@@ -201,11 +227,10 @@ class Lab:
         words, limits, deadline = _checked(options, self._deadline)
         in_tree = self._scenario.folder not in path.parents
         cwd = project_folder(path.parent if in_tree else self._places.beside, self._places.root)
-        inventory = self._scenario.folder / "inventory.json"
-        inventory.write_text(json.dumps(self._scenario.inventory(), indent=2))
+        own_inventory = self._spec.inventory is not None
         order = Order(
-            command=[str(ansible_playbook()), "-i", str(inventory), *words, str(path)],
-            env=environment({**os.environ, **(options.get("env") or {})}, cwd),
+            command=[str(ansible_playbook()), "-i", str(self._inventory()), *words, str(path)],
+            env=environment({**os.environ, **(options.get("env") or {})}, cwd, own_inventory=own_inventory),
             cwd=cwd,
             folder=self._new_folder(),
             playbook=name,
@@ -222,6 +247,14 @@ class Lab:
         running = Running(order, self._find_host, self._runs.append)
         self._running.append(running)
         return running
+
+    def _inventory(self) -> Path:
+        if self._spec.inventory is not None:
+            return Path(self._spec.inventory)
+        path = self._scenario.folder / "inventory.json"
+        hosts = {name: self._scenario.variables(name) for name in self.hosts}
+        path.write_text(json.dumps(generated(hosts, self._spec.groups), indent=2))
+        return path
 
     def _find_host(self, name: str) -> Host | None:
         return self.localhost if name in LOCAL_NAMES else self.hosts.get(name)

@@ -16,9 +16,9 @@ from pytest_bgasync.events import Event, read_events
 from pytest_bgasync.findings import batches
 from pytest_bgasync.gate import Gate, Stop
 from pytest_bgasync.jobs import Job, JobHost
+from pytest_bgasync.leftovers import end_processes
 from pytest_bgasync.order import Order
 from pytest_bgasync.runs import Run
-from pytest_bgasync.scenario import end_processes
 
 #: The exit status of ansible-playbook when SIGINT has ended it.
 INTERRUPTED = 99

@@ -25,19 +25,21 @@ from pytest_bgasync.fixtures import (
     bgasync,
     bgasync_engine,
     bgasync_outcome,
+    bgasync_service,
     one_sentence,
 )
 from pytest_bgasync.images import Progress
 from pytest_bgasync.summary import JobLine, counted, remarked, table
 
-__all__ = ["bgasync", "bgasync_engine", "bgasync_outcome"]
-_bgasync_key = fixtures._bgasync_key
+__all__ = ["bgasync", "bgasync_engine", "bgasync_outcome", "bgasync_service"]
+_bgasync_authority, _bgasync_key = fixtures._bgasync_authority, fixtures._bgasync_key
 
 _HERE = Path(__file__).parent
 _MARKERS = (
-    "bgasync(hosts=1, *, image=None, time_scale=None, strict=None, allow=()): the hosts of a test: a count, a list of"
-    " names or a mapping from groups to names; their image (a name, or a folder with a Dockerfile); real seconds for"
-    " one playbook second; whether findings fail the test, and kinds of them that do not",
+    "bgasync(hosts=1, *, image=None, inventory=None, services=(), time_scale=None, strict=None, allow=()): the hosts of"
+    " a test: a count, a list of names or a mapping from groups to names; their image (a name, or a folder with a"
+    " Dockerfile); an inventory whose hosts they are; names of services beside them; real seconds for one playbook"
+    " second; whether findings fail the test, and kinds of them that do not",
     "fire_and_forget(task=None, *, outcome='succeeded', rc=None, within=None, count=None, host=None): the background"
     " jobs of a task, or all that nobody collects, are left behind on purpose; they are watched until they end, and"
     " must end so",
@@ -67,6 +69,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("bgasync_image", "image of the hosts: a name, or a folder with a Dockerfile", default="")
     parser.addini("bgasync_time_scale", "real seconds for one playbook second", default="1")
     parser.addini("bgasync_playbooks", "folder where playbooks are looked for first", default="playbooks")
+    parser.addini(
+        "bgasync_webhook_hosts", "host names for which webhooks are received", "args", default=["hooks.example.com"]
+    )
     parser.addini("bgasync_deadline", "real seconds after which a run is stopped", default="600")
     parser.addini("bgasync_boot", "real seconds in which a host that was started answers", default="60")
     parser.addini("bgasync_memory", "memory that one host may use", default="1g")
@@ -86,6 +91,7 @@ def pytest_configure(config: pytest.Config) -> None:
             boot=config.getini("bgasync_boot"),
             memory=config.getini("bgasync_memory"),
             pids=config.getini("bgasync_pids"),
+            webhook_hosts=config.getini("bgasync_webhook_hosts"),
             cover=config.getoption("--bgasync-cov"),
             cover_json=config.getoption("--bgasync-cov-json"),
             cover_least=config.getoption("--bgasync-cov-fail-under"),
@@ -191,6 +197,8 @@ def pytest_runtest_makereport(
     found = item.stash.get(ACCOUNT, None)
     if call.when in ("setup", "call") and call.excinfo is not None and found and not found.told and found.faults:
         report.sections.append(("background jobs", "\n\n".join(found.faults)))
+    if call.when in ("setup", "call") and report.failed:
+        report.sections += fixtures.logs(item)
     if call.when == "teardown":
         if (covered := item.stash.get(SEEN, None)) is not None:
             report.bgasync_seen = covered  # type: ignore[attr-defined]

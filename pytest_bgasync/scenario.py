@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-import os
+import re
 import shutil
-import signal
 import uuid
-from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import psutil
-
-from pytest_bgasync import ssh
+from pytest_bgasync import ssh, webhooks
 from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.containers import Container
 from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import HostProblem
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import Jobs
+from pytest_bgasync.leftovers import end_processes
 from pytest_bgasync.owner import make_folder, owner_label
-from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST, Spec
+from pytest_bgasync.services import Plan, Service, is_ready
+from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST, LONGEST, WEBHOOKS
 from pytest_bgasync.tasks import ByName
+from pytest_bgasync.webhooks import Authority, Webhooks
 
 #: How many containers are started or removed at the same time.
 SIDE_BY_SIDE = 16
@@ -32,32 +31,49 @@ SIDE_BY_SIDE = 16
 
 @dataclass(frozen=True)
 class Limits:
-    """What one host may use: ``memory`` as the engine writes it ("1g"), and a number of processes."""
+    """What one container may use: ``memory`` as the engine writes it ("1g"), and a number of processes."""
 
     memory: str = "1g"
     pids: int = 1024
 
 
-class Scenario:
-    """The hosts of one test on a network of their own, and the folder for what their runs write."""
+@dataclass(frozen=True)
+class Wanted:
+    """What is to be up: hosts and services, each with the image that it is made from."""
 
-    def __init__(self, engine: Engine, key: ssh.Key, clock: Clock, spec: Spec, limits: Limits) -> None:
+    hosts: Mapping[str, str]
+    localhost: str
+    """The image of localhost."""
+    services: Sequence[tuple[Plan, str]] = ()
+    helper: str = ""
+    """The image of what the harness itself needs beside services."""
+    webhooks: Sequence[str] = ()
+    """The host names for which webhooks are received; none without the receiver."""
+    boot: float = 60.0
+    """Real seconds in which a host answers."""
+
+
+class Scenario:
+    """The hosts and services of one test on a network of their own, and the folder for what their runs write."""
+
+    def __init__(self, engine: Engine, key: ssh.Key, clock: Clock, limits: Limits, authority: Authority) -> None:
         self._engine = engine
         self._key = key
         self._clock = clock
         self._limits = limits
-        self._groups = spec.groups or {}
+        self._authority = authority
         self._network = f"bgasync-{uuid.uuid4().hex[:10]}"
         self._closing = False
         self._starters = ThreadPoolExecutor(max_workers=SIDE_BY_SIDE)
-        self._containers: dict[str, Container] = {}
+        self._containers: list[Container] = []
+        self._machines: dict[str, Container] = {}  # those of hosts, and of localhost
         self.folder = make_folder()
         self.hosts: dict[str, Host] = ByName("host")
+        self.services: dict[str, Service] = ByName("service")
         self.localhost: Host | None = None
-        self._names = spec.hosts
 
-    def up(self, image: str, localhost_image: str, jobs: Callable[[], Jobs], *, boot: float) -> None:
-        """Start all hosts side by side and wait until each answers, at most ``boot`` real seconds.
+    def up(self, wanted: Wanted, jobs: Callable[[], Jobs]) -> None:
+        """Start all containers side by side and wait until each answers, or is ready.
 
         Raises HostProblem.
         """
@@ -69,14 +85,22 @@ class Scenario:
                 f"the network of the scenario could not be created ({reason(error)}): remove networks that nothing uses"
                 " (bgasync clean removes those of dead runs)"
             ) from None
-        images = {**dict.fromkeys(self._names, image), LOCALHOST: localhost_image}
-        deadline = Deadline(boot)
-        starts = [self._starters.submit(self._start, name, images[name], deadline) for name in images]
+        more: dict[str, Any] = {}
+        if wanted.webhooks:
+            # First, because it is the name server of all others.
+            receiver = self._start_webhooks(wanted.helper, wanted.webhooks, Deadline(wanted.boot))
+            more["dns"] = [receiver.ip]
+        deadline = Deadline(wanted.boot)
+        images = {**wanted.hosts, LOCALHOST: wanted.localhost}
+        starts: list[Future[Any]] = [
+            *(self._starters.submit(self._start_host, name, images[name], deadline, more) for name in images),
+            *(self._starters.submit(self._start_service, *service, wanted.helper, more) for service in wanted.services),
+        ]
         for start in starts:
             start.result()
-        addresses = {name: self._address(name) for name in self._containers}
+        addresses = {name: self._address(name) for name in self._machines}
         self.ssh_config.write_text(ssh.client_config(addresses, self._key, self.control))
-        hosts = {name: self._host(name, jobs, boot) for name in images}
+        hosts = {name: self._host(name, jobs, wanted.boot) for name in images}
         self.localhost = hosts.pop(LOCALHOST)
         self.hosts.update(hosts)
 
@@ -90,30 +114,27 @@ class Scenario:
         """The folder of the ssh connections that are kept open over the runs of a test."""
         return self.folder / "cp"
 
-    def inventory(self) -> dict[str, Any]:
-        """Return the Ansible inventory of the scenario, without localhost."""
-        hosts = {name: self.variables(name) for name in self._names}
-        children: dict[str, Any] = {
-            group: {"hosts": {name: {} for name in names}} for group, names in self._groups.items()
-        }
-        return {"all": {"hosts": hosts, "children": children}}
-
     def connections(self) -> dict[str, Mapping[str, Any]]:
         """Return the connection variables for each name that a task may reach."""
         local = dict.fromkeys(LOCAL_NAMES, self.variables(LOCALHOST))
-        return {**{name: self.variables(name) for name in self._names}, **local}
+        return {**{name: self.variables(name) for name in self.hosts}, **local}
 
     def variables(self, name: str) -> Mapping[str, Any]:
         """Return the connection variables of a host."""
         return ssh.ansible_variables(self._address(name), self._key, self.control)
 
+    def names(self) -> dict[str, str]:
+        """Return the names of hosts and services by their addresses."""
+        found = {machine.ip: machine.name for machine in [*self.services.values(), *self.hosts.values()]}
+        return found if self.localhost is None else {**found, self.localhost.ip: LOCALHOST}
+
     def _address(self, name: str) -> tuple[str, int]:
-        address = self._containers[name].port(22)
+        address = self._machines[name].port(22)
         assert address is not None  # else it had not come up
         return address
 
     def close(self) -> None:
-        """Remove the hosts, the network, the folder, and the processes that runs left on this machine."""
+        """Remove the containers, the network, the folder, and the processes that runs left on this machine."""
         self._closing = True
         self._starters.shutdown(cancel_futures=True)  # so that all that has been started is known
         end_processes(self.folder)
@@ -121,7 +142,7 @@ class Scenario:
         problems: list[Exception] = []
         if self._containers:
             with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
-                removals = [pool.submit(container.remove) for container in self._containers.values()]
+                removals = [pool.submit(container.remove) for container in self._containers]
             problems += [error for removal in removals if isinstance(error := removal.exception(), Exception)]
         try:
             # Asked for by name: an interrupt may have come while it was made.
@@ -132,28 +153,61 @@ class Scenario:
         if problems:
             raise problems[0]
 
-    def _start(self, name: str, image: str, deadline: Deadline) -> None:
-        api = self._engine.client.api
-        container = Container(self._engine, f"{self._network}-{name}", name, {
-            "image": image,
-            "command": ["/usr/lib/bgasync/init"],
-            "entrypoint": [],
-            "user": "0",
-            "hostname": name,
-            "environment": {"BGASYNC_AUTHORIZED_KEY": self._key.public},
-            "labels": owner_label(),
-            "ports": [22],
-            "host_config": api.create_host_config(
-                auto_remove=True,
-                init=True,
-                port_bindings={22: ("127.0.0.1", None)},
-                mem_limit=self._limits.memory,
-                memswap_limit=self._limits.memory,
-                pids_limit=self._limits.pids,
-            ),
-            "networking_config": {"EndpointsConfig": {self._network: {"Aliases": [name]}}},
-        })  # fmt: skip
-        self._containers[name] = container
+    def _start(
+        self,
+        label: str,
+        name: str,
+        image: str,
+        create: Mapping[str, Any],
+        host_config: Mapping[str, Any],
+        files: Mapping[str, bytes] | None = None,
+    ) -> Container:
+        """Start a container; ``label`` is what messages call it."""
+        limits = {} if "network_mode" in host_config else {"init": True}
+        config = self._engine.client.api.create_host_config(
+            auto_remove=True,
+            mem_limit=self._limits.memory,
+            memswap_limit=self._limits.memory,
+            pids_limit=self._limits.pids,
+            **{**limits, **host_config},
+        )
+        full = f"{self._network}-{re.sub(r'[^A-Za-z0-9_.-]', '-', name)}"
+        container = Container(
+            self._engine,
+            full,
+            label,
+            {"image": image, "labels": owner_label(), "host_config": config, **create},
+            files or {},
+        )
+        self._containers.append(container)
+        return container
+
+    def _on_network(self, *names: str) -> dict[str, Any]:
+        """Return what lets a container be known on the network by names, the first of which is its own."""
+        return {
+            "hostname": names[0][:LONGEST],
+            "networking_config": {"EndpointsConfig": {self._network: {"Aliases": list(names)}}},
+        }
+
+    def _start_host(self, name: str, image: str, deadline: Deadline, more: Mapping[str, Any]) -> None:
+        environment = {"BGASYNC_AUTHORIZED_KEY": self._key.public}
+        if more:
+            environment["BGASYNC_CA"] = self._authority.certificate
+        container = self._start(
+            f"host {name}",
+            name,
+            image,
+            {
+                "command": ["/usr/lib/bgasync/init"],
+                "entrypoint": [],
+                "user": "0",
+                "environment": environment,
+                "ports": [22],
+                **self._on_network(name),
+            },
+            {"port_bindings": {22: ("127.0.0.1", None)}, **more},
+        )
+        self._machines[name] = container
 
         def decided() -> bool:
             address = container.port(22)
@@ -171,34 +225,55 @@ class Scenario:
             f" {container.last_words()}"
         )
 
+    def _start_service(self, plan: Plan, image: str, helper: str, more: Mapping[str, Any]) -> None:
+        """Start a service beside a container of ours, which has its network and ends it.
+
+        A service may have any image, so it cannot be asked to end with this process. It lives in the
+        process namespace of a container that does, and the kernel ends both together.
+        """
+        create = {"command": ["cat"], "entrypoint": [], "user": "0", **self._on_network(*plan.names)}
+        sandbox = self._start(f"service {plan.name}", f"{plan.name}-sandbox", helper, create, {"init": False, **more})
+        of_sandbox = f"container:{sandbox.id}"
+        words = {} if plan.command is None else {"command": list(plan.command)}
+        container = self._start(
+            f"service {plan.name}",
+            plan.name,
+            image,
+            {"environment": dict(plan.environment), **words},
+            {"network_mode": of_sandbox, "pid_mode": of_sandbox},
+            plan.files,
+        )
+        service = Service(plan.name, sandbox.ip(self._network), container)
+
+        def decided() -> bool:
+            return self._closing or container.ended or is_ready(service, sandbox, plan.ready)
+
+        ready = Deadline(plan.within).wait_for(decided, every=0.1)
+        if container.ended or not ready:
+            how = "ended" if container.ended else f"was not ready within {plan.within:g} s: see its ready= and within="
+            raise HostProblem(f"service {plan.name} (image {image}) {how}. {container.last_words()}")
+        self.services[plan.name] = service
+
+    def _start_webhooks(self, image: str, names: Sequence[str], deadline: Deadline) -> Webhooks:
+        container = self._start(
+            f"service {WEBHOOKS}",
+            WEBHOOKS,
+            image,
+            {"command": webhooks.command(), "entrypoint": [], "user": "0", **self._on_network(WEBHOOKS, *names)},
+            {},
+        )
+        container.tell(webhooks.order_for(self._authority.issue([WEBHOOKS, *names])))
+        if not deadline.wait_for(lambda: container.ended or "ready" in container.output) or container.ended:
+            raise HostProblem(f"the receiver of webhooks did not start. {container.last_words()}")
+        receiver = Webhooks(WEBHOOKS, container.ip(self._network), container, self._clock, self.names)
+        self.services[WEBHOOKS] = receiver
+        return receiver
+
     def _host(self, name: str, jobs: Callable[[], Jobs], boot: float) -> Host:
-        container = self._containers[name]
+        container = self._machines[name]
 
         def answers() -> bool:
             return ssh.answers(self._address(name), Deadline(1))
 
         ip = container.ip(self._network)
         return Host(name, ip, container, self._clock, self.ssh_config, jobs, answers, boot)
-
-
-def end_processes(folder: Path) -> None:
-    """End every process of this machine that a run in ``folder`` started, Ansible's workers and ssh included."""
-
-    def left() -> list[psutil.Process]:
-        # Workers make sessions of their own and outlive their parent: only the environment tells.
-        found: list[psutil.Process] = []
-        for process in psutil.process_iter(["environ"]):
-            mark = (process.info["environ"] or {}).get("BGASYNC_RUN", "")
-            if Path(mark).is_relative_to(folder) and process.pid != os.getpid():
-                with suppress(psutil.Error):
-                    found += [process] if process.status() != psutil.STATUS_ZOMBIE else []
-        return found
-
-    def ended() -> bool:
-        processes = left()
-        for process in processes:
-            with suppress(psutil.Error):
-                process.send_signal(signal.SIGKILL)
-        return not processes
-
-    Deadline(10).wait_for(ended)

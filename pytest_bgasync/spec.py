@@ -5,12 +5,15 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Any
 
 from pytest_bgasync.clock import checked_scale
 from pytest_bgasync.errors import UsageProblem
 
-ARGUMENTS = ("hosts", "image", "time_scale", "strict", "allow")
+ARGUMENTS = ("hosts", "image", "inventory", "services", "time_scale", "strict", "allow")
+#: The service that the harness itself brings.
+WEBHOOKS = "webhooks"
 #: The kinds of findings that fail a test unless it allows them.
 STRICT = ("uncollected", "running", "survivors", "swallowed")
 LOCALHOST = "localhost"
@@ -37,6 +40,9 @@ class Spec:
     strict: bool | None = None
     allow: frozenset[str] = frozenset()
     """Kinds of findings that do not fail the test."""
+    services: tuple[str, ...] = ()
+    inventory: str | None = None
+    """The author's own inventory, whose hosts take the place of ``hosts``."""
 
 
 def parse_marker(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Spec:
@@ -48,6 +54,13 @@ def parse_marker(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Spec:
     for name in kwargs:
         if name not in ARGUMENTS:
             raise UsageProblem(f"the bgasync marker has no argument {name!r}; it takes: {', '.join(ARGUMENTS)}")
+    inventory = kwargs.get("inventory")
+    if inventory is not None:
+        if not isinstance(inventory, str | PurePath) or not str(inventory).strip():
+            raise UsageProblem(f"the bgasync marker's inventory is the path of an inventory, not {inventory!r}")
+        if args or "hosts" in kwargs:
+            raise UsageProblem("the bgasync marker has both hosts and inventory: the hosts of an inventory are its own")
+        inventory = str(inventory)
     hosts, groups = _hosts(args[0] if args else kwargs.get("hosts", 1))
     image, scale = kwargs.get("image"), kwargs.get("time_scale")
     if image is not None and (not isinstance(image, str) or not image.strip()):
@@ -57,7 +70,20 @@ def parse_marker(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Spec:
     strict = kwargs.get("strict")
     if strict is not None and not isinstance(strict, bool):
         raise UsageProblem(f"the bgasync marker's strict is True or False, not {strict!r}")
-    return Spec(hosts, groups, image, scale, strict, _allowed(kwargs.get("allow", ())))
+    services = _services(kwargs.get("services", ()))
+    return Spec(hosts, groups, image, scale, strict, _allowed(kwargs.get("allow", ())), services, inventory)
+
+
+def _services(wanted: Any) -> tuple[str, ...]:
+    if isinstance(wanted, str) or not isinstance(wanted, Collection):
+        raise UsageProblem(f"the bgasync marker's services is a list of names, such as ['webhooks'], not {wanted!r}")
+    names = list(wanted)
+    for name in names:
+        if not isinstance(name, str) or not name:
+            raise UsageProblem(f"the bgasync marker's services: {name!r} is no name of a service")
+        if names.count(name) > 1:
+            raise UsageProblem(f"the bgasync marker's services has {name!r} twice: each service runs once")
+    return tuple(names)
 
 
 def _allowed(kinds: Any) -> frozenset[str]:
@@ -103,17 +129,23 @@ def _names(wanted: Any, where: str) -> tuple[str, ...]:
         raise UsageProblem(f"the bgasync marker's {where} is empty: a scenario has at least one host")
     seen: set[str] = set()
     for name in names:
-        if not isinstance(name, str) or len(name) > LONGEST or not _HOST.fullmatch(name) or _NUMBER.fullmatch(name):
-            raise UsageProblem(
-                f"the bgasync marker's {where}: {name!r} is no host name"
-                f" (letters, digits and hyphens, in parts joined by dots; no address; at most {LONGEST} characters)"
-            )
-        if name.lower() in ("localhost", "all", "ungrouped"):
-            raise UsageProblem(f"the bgasync marker's {where}: {name!r} means something else to Ansible, rename it")
+        host_name(name, f"the bgasync marker's {where}")
         if name.lower() in seen:
             raise UsageProblem(f"the bgasync marker's {where} names {name!r} twice: each host has its own name")
         seen.add(name.lower())
     return tuple(names)
+
+
+def host_name(name: Any, where: str) -> str:
+    """Return a name by which the scenario's network may know a container; raises UsageProblem."""
+    if not isinstance(name, str) or len(name) > LONGEST or not _HOST.fullmatch(name) or _NUMBER.fullmatch(name):
+        raise UsageProblem(
+            f"{where}: {name!r} is no host name"
+            f" (letters, digits and hyphens, in parts joined by dots; no address; at most {LONGEST} characters)"
+        )
+    if name.lower() in ("localhost", "all", "ungrouped"):
+        raise UsageProblem(f"{where}: {name!r} means something else to Ansible, rename it")
+    return name
 
 
 def _group(name: Any) -> str:

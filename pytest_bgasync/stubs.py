@@ -82,7 +82,7 @@ class Stubs:
         state = self._paths.get(_place(path))
         if state is None:
             raise NotThere(
-                f"{path!r} is no stub on host {self._container.label}, so its calls are not recorded;"
+                f"{path!r} is no stub on {self._container.label}, so its calls are not recorded;"
                 f" stubs there: {listing(self._paths)}"
             )
         found = self._container.execute(["sh", "-c", 'cat "$1"/calls/*.json 2>/dev/null || true', "-", state])

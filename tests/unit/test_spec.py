@@ -44,7 +44,7 @@ def test_image_and_time_scale_are_passed_on() -> None:
 @pytest.mark.parametrize(
     ("kwargs", "sentence"),
     [
-        ({"host": 1}, r"no argument 'host'; it takes: hosts, image, time_scale"),
+        ({"host": 1}, r"no argument 'host'; it takes: hosts, image, inventory, services, time_scale"),
         ({"hosts": 0}, r"asks for 0 hosts: a scenario has at least one"),
         ({"hosts": -1}, r"asks for -1 hosts"),
         ({"hosts": []}, r"hosts is empty: a scenario has at least one host"),

@@ -1,0 +1,35 @@
+"""Ends what runs have started on this machine."""
+
+from __future__ import annotations
+
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+
+import psutil
+
+from pytest_bgasync.clock import Deadline
+
+
+def end_processes(folder: Path) -> None:
+    """End every process of this machine that a run in ``folder`` started, Ansible's workers and ssh included."""
+
+    def left() -> list[psutil.Process]:
+        # Workers make sessions of their own and outlive their parent: only the environment tells.
+        found: list[psutil.Process] = []
+        for process in psutil.process_iter(["environ"]):
+            mark = (process.info["environ"] or {}).get("BGASYNC_RUN", "")
+            if Path(mark).is_relative_to(folder) and process.pid != os.getpid():
+                with suppress(psutil.Error):
+                    found += [process] if process.status() != psutil.STATUS_ZOMBIE else []
+        return found
+
+    def ended() -> bool:
+        processes = left()
+        for process in processes:
+            with suppress(psutil.Error):
+                process.send_signal(signal.SIGKILL)
+        return not processes
+
+    Deadline(10).wait_for(ended)

@@ -1,0 +1,202 @@
+"""The webhook receiver: which requests came, and how they are answered."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import trustme
+from requests.structures import CaseInsensitiveDict
+
+from pytest_bgasync.clock import Clock
+from pytest_bgasync.containers import COMMAND, Container
+from pytest_bgasync.errors import HostProblem, UsageProblem, WebhookDeadline
+from pytest_bgasync.services import Service
+from pytest_bgasync.tasks import listing
+
+#: Real seconds that a request gets at least: sending it is not scaled.
+LEAST = 5.0
+FOLDER = "/run/bgasync-webhooks"
+_GUEST = Path(__file__).parent / "guest"
+
+
+@dataclass(frozen=True)
+class Request:
+    """A request that the receiver got.
+
+    ``path`` is as it was sent, with its query; ``source`` is the name of the host that sent it, or
+    its address where it is none of the scenario; ``json`` is the body read as JSON, None where it
+    is none; ``at`` is in playbook seconds since the scenario began. The names of ``headers`` are
+    looked up in any case.
+    """
+
+    host: str
+    path: str
+    method: str
+    headers: Mapping[str, str]
+    body: str
+    json: Any
+    source: str
+    at: float
+    scheme: str
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.scheme}://{self.host}{self.path} from {self.source}"
+
+
+@dataclass(frozen=True)
+class Unlisted:
+    """A name that a host asked for and that nobody knows."""
+
+    name: str
+    source: str
+
+
+class Authority:
+    """A certificate authority of one session, which the hosts of its scenarios trust."""
+
+    def __init__(self) -> None:
+        self._ca = trustme.CA(organization_name="pytest-bgasync")
+
+    @property
+    def certificate(self) -> str:
+        """The certificate that hosts are to trust."""
+        return self._ca.cert_pem.bytes().decode()
+
+    def issue(self, names: Sequence[str]) -> str:
+        """Return a certificate for host names, with its private key."""
+        return self._ca.issue_cert(*names).private_key_and_cert_chain_pem.bytes().decode()
+
+
+class Webhooks(Service):
+    """Receives what is sent to the listed names, by HTTP or HTTPS, and answers 200 unless it is told otherwise."""
+
+    def __init__(
+        self, name: str, ip: str, container: Container, clock: Clock, sources: Callable[[], Mapping[str, str]]
+    ) -> None:
+        super().__init__(name, ip, container)
+        self._clock = clock
+        self._sources = sources
+        self._answers: dict[str, dict[str, Any]] = {}
+
+    @property
+    def requests(self) -> list[Request]:
+        """What was received until now, in the order in which it came; raises HostProblem."""
+        return self._parsed(self._lines("requests"))
+
+    @property
+    def unlisted(self) -> list[Unlisted]:
+        """The names that hosts asked for and nobody knows: a webhook that is sent there is lost. Raises HostProblem."""
+        sources = self._sources()
+        asked = [(str(entry["name"]), str(entry["source"])) for entry in map(json.loads, self._lines("unknown"))]
+        # A resolver tries its search domains behind a name that it does not find.
+        names = [name for name, _ in asked]
+        own = [pair for pair in asked if not any(pair[0].startswith(f"{name}.") for name in names)]
+        return [Unlisted(name, sources.get(source, source)) for name, source in dict.fromkeys(own)]
+
+    def wait_for(self, n: int = 1, within: float = 30, path: str | None = None) -> list[Request]:
+        """Wait until ``n`` requests, to ``path`` where that is given, have come, and return them.
+
+        ``within`` is in playbook seconds, but at least five real ones. A path without a query
+        stands for any query. Raises WebhookDeadline, which lists what came, or HostProblem.
+        """
+        if isinstance(n, bool) or not isinstance(n, int) or n < 1:
+            raise UsageProblem(f"wait_for() needs the number of requests from 1 on, not {n!r}")
+        seconds = max(self._clock.real(_duration("wait_for(): within=", within)), LEAST)
+        script = ["python3", "-c", _script("wait_for"), f"{FOLDER}/requests.jsonl", str(n), str(seconds), path or ""]
+        received = self._parsed(self._container.execute(script, within=seconds + COMMAND).stdout.splitlines())
+        found = [one for one in received if path in (None, one.path, one.path.partition("?")[0])]
+        if len(found) >= n:
+            return found
+        to = "" if path is None else f" to {path}"
+        times = Counter(map(str, received))
+        came = (
+            f"; received: {listing(f'{one} ({n} times)' for one, n in times.items())}" if times else "; none has come"
+        )
+        raise WebhookDeadline(
+            f"{len(found)} of {n} requests{to} came within {self._clock.playbook(seconds):g} s{came}"
+            + "".join(f"; {said}" for said in self.lost())
+        )
+
+    def respond(self, path: str, status: int = 200, body: object = "", takes: float = 0) -> None:
+        """Answer requests to ``path`` so from now on; ``takes`` is in playbook seconds.
+
+        A path without a query stands for any query. ``body`` is text, or what is sent as JSON.
+        Raises UsageProblem or HostProblem.
+        """
+        if not isinstance(path, str) or not path.startswith("/"):
+            raise UsageProblem(f"respond() needs a path that begins with /, not {path!r}")
+        if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
+            raise UsageProblem(f"respond(): a status is a number from 200 to 599, not {status!r}")
+        answer: dict[str, Any] = {"status": status, "takes": self._clock.real(_duration("respond(): takes=", takes))}
+        try:
+            answer |= (
+                {"body": body} if isinstance(body, str) else {"body": json.dumps(body), "type": "application/json"}
+            )
+        except TypeError as error:
+            raise UsageProblem(f"respond(): body= is text, or what JSON can hold: {error}") from None
+        self._answers[path] = answer
+        # In one step: a request may come at any moment.
+        replace = 'cd "$1"; printf %s "$2" >new; mv new answers.json'
+        done = self._container.execute(["sh", "-euc", replace, "-", FOLDER, json.dumps(self._answers)])
+        if done.rc != 0:
+            raise HostProblem(f"respond(): {done.stderr.decode(errors='replace').strip()}")
+
+    def lost(self) -> Iterator[str]:
+        """Say, in a sentence each, which names hosts asked for that nobody listed."""
+        for one in self.unlisted:
+            yield (
+                f"{one.source} asked for the name {one.name}, which nobody listed:"
+                " correct it in the playbook, or list it in the ini key bgasync_webhook_hosts"
+            )
+
+    def _lines(self, what: str) -> list[bytes]:
+        return self._container.execute(["cat", f"{FOLDER}/{what}.jsonl"]).stdout.splitlines()
+
+    def _parsed(self, lines: Sequence[bytes]) -> list[Request]:
+        sources = self._sources()
+        return [self._request(json.loads(line), sources) for line in lines]
+
+    def _request(self, entry: dict[str, Any], sources: Mapping[str, str]) -> Request:
+        try:
+            content = json.loads(entry["body"])
+        except ValueError:
+            content = None
+        return Request(
+            host=entry["host"],
+            path=entry["path"],
+            method=entry["method"],
+            headers=CaseInsensitiveDict(entry["headers"]),
+            body=entry["body"],
+            json=content,
+            source=sources.get(entry["source"], entry["source"]),
+            at=self._clock.at(entry["at"]),
+            scheme=entry["scheme"],
+        )
+
+
+def order_for(certificate: str) -> str:
+    """Return the line that the receiver reads when it starts."""
+    return json.dumps({"certificate": certificate}) + "\n"
+
+
+def command() -> list[str]:
+    """Return the command of the receiver's container."""
+    return ["python3", "-c", _script("webhooks")]
+
+
+def _duration(where: str, value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+        raise UsageProblem(f"{where} is a number of playbook seconds from 0 on, not {value!r}")
+    return value
+
+
+@cache
+def _script(name: str) -> str:
+    return (_GUEST / f"{name}.py").read_text()
