@@ -56,6 +56,8 @@ class Batch:
     """Its ``hosts``."""
     matched: bool
     """False where no host of the scenario is meant."""
+    hosts: tuple[str, ...] = ()
+    """The hosts that came to a task of it, in their order."""
 
 
 @dataclass(frozen=True)
@@ -95,18 +97,21 @@ class Rule(Protocol):
 
 def batches(events: Sequence[Event], clock: Clock) -> list[Batch]:
     """Return the batches of a run in their order."""
-    kinds = [event["event"] for event in events]
-    return [
-        Batch(
-            play=event["play"],
-            play_id=event["play_id"],
-            began=clock.at(event["at"]),
-            pattern=", ".join(map(str, event["hosts"])),
-            matched=following != "no_hosts_matched",
+    starts = [number for number, event in enumerate(events) if event["event"] == "play_started"]
+    found = []
+    for number, end in zip(starts, [*starts[1:], len(events)], strict=True):
+        event, own = events[number], events[number + 1 : end]
+        found.append(
+            Batch(
+                play=event["play"],
+                play_id=event["play_id"],
+                began=clock.at(event["at"]),
+                pattern=", ".join(map(str, event["hosts"])),
+                matched=not own or own[0]["event"] != "no_hosts_matched",
+                hosts=tuple(dict.fromkeys(one["host"] for one in own if one["event"] == "host_started")),
+            )
         )
-        for event, following in zip(events, [*kinds[1:], ""], strict=False)
-        if event["event"] == "play_started"
-    ]
+    return found
 
 
 def named(job: Job) -> str:

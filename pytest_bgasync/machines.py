@@ -50,7 +50,7 @@ class Machine:
         argv = ["/bin/sh", "-c", command] if isinstance(command, str) else command
         if not argv or not isinstance(argv, Sequence) or not all(isinstance(word, str) for word in argv):
             raise UsageProblem(f"run() takes a command as text or as a list of words, not {command!r}")
-        ended = self._container.execute(argv, user=user or "root", within=within)
+        ended = self._container.execute(argv, user=user or "0", within=within)
         return CommandResult(
             ended.rc, ended.stdout.decode(errors="surrogateescape"), ended.stderr.decode(errors="surrogateescape")
         )

@@ -12,7 +12,7 @@ from pytest_bgasync.census import Census, Question
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.errors import NotThere
 from pytest_bgasync.events import Event, read_events
-from pytest_bgasync.findings import Facts, Finding, batches
+from pytest_bgasync.findings import Batch, Facts, Finding, batches
 from pytest_bgasync.jobs import GRACE, Job, JobHost, Jobs, find_survivors, owned, standing_still, take_stock, veiled
 from pytest_bgasync.order import Order
 from pytest_bgasync.outcome import Outcome
@@ -92,6 +92,11 @@ class Run:
     def recap(self) -> Mapping[str, Recap]:
         """The closing counts, by host."""
         return self._tasks.recap
+
+    @property
+    def batches(self) -> list[Batch]:
+        """The plays in their order, those with ``serial`` once for each batch, with the hosts of each."""
+        return list(self._batches)
 
     @property
     def findings(self) -> list[Finding]:

@@ -47,6 +47,7 @@ def main() -> int:
             images = Images(found, say)
             for name in (None, "fixtures/database", "fixtures/application"):
                 images.host_image(name, folders=[ROOT])
+            images.plain_image("fixtures/balancer", folders=[ROOT])
         finally:
             found.close()
     except BgasyncError as problem:

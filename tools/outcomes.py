@@ -23,8 +23,9 @@ from pytest_bgasync.findings import Finding
 ROOT = Path(__file__).parent.parent
 DATABASE = pytest.mark.bgasync(hosts=["db1"], image="fixtures/database", time_scale=0.02, strict=False)
 APPLICATION = pytest.mark.bgasync(
-    hosts={"app_servers": ["app1"], "receivers": ["hooks.example.com", "lb.example.com"]},
+    hosts={"app_servers": ["app1"]},
     image="fixtures/application",
+    services=["webhooks", "lb.example.com"],
     time_scale=0.02,
     strict=False,
 )
@@ -139,7 +140,7 @@ def _test(case: Case) -> Callable[..., None]:
         if case.prepare:
             case.prepare(bgasync)
         playbook = ROOT / case.playbook if not case.ours else case.playbook
-        run = bgasync.run(playbook, limit="!receivers", extra_vars={"app_version": "2.0"})
+        run = bgasync.run(playbook, extra_vars={"app_version": "2.0"})
         job = run.job(case.task, item=case.item)
         job.wait()
         assert job.outcome is bgasync_outcome, f"{job.msg}\n{run.stdout}"

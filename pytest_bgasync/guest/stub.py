@@ -3,6 +3,7 @@ import json
 import os
 import pwd
 import select
+import signal
 import stat
 import sys
 import tempfile
@@ -68,7 +69,10 @@ def serve(port, body):
         def log_message(self, *_):
             pass
 
-    server = http.server.ThreadingHTTPServer(("", port), Answer)
+    try:
+        server = http.server.ThreadingHTTPServer(("", port), Answer)
+    except OSError as error:
+        sys.exit("stub %s cannot listen at port %d: %s" % (sys.argv[0], port, error.strerror))
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
@@ -82,6 +86,7 @@ def main():
             again.write(data)
             again.seek(0)
             os.dup2(again.fileno(), 0)
+        signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and what it starts would, too
         os.execv(CONFIG["script"], sys.argv)
     if CONFIG["listens"]:
         serve(CONFIG["listens"], CONFIG["stdout"].encode())

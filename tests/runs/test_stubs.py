@@ -78,3 +78,12 @@ def test_what_cannot_be_meant_is_refused(bgasync: Lab) -> None:
     host.stub("other")
     with pytest.raises(NotThere, match=r"(?s)'tool' is no stub on host host1.*- /usr/local/bin/other"):
         host.calls("tool")
+
+
+def test_a_port_that_is_taken_is_told_by_the_stub_that_wanted_it(bgasync: Lab) -> None:
+    host = bgasync.host
+    host.stub("/opt/first", listens=8080)
+    host.stub("/opt/second", listens=8080)
+    host.run("setsid /opt/first > /dev/null 2>&1 < /dev/null & until ss -Hltn | grep -q 8080; do sleep 0.1; done")
+    second = host.run("/opt/second < /dev/null")
+    assert (second.rc, second.stderr) == (1, "stub /opt/second cannot listen at port 8080: Address already in use\n")

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from pytest_bgasync import Lab, Outcome, Run
 
 pytestmark = pytest.mark.bgasync(
-    hosts={"app": ["app1"], "receivers": ["hooks.example.com"]},
+    hosts=["app1"],
+    services=["webhooks"],
     image="fixtures/application",
     time_scale=0.02,
     allow=["survivors"],  # at a limit Ansible may miss a process that was started at once: chance, not the playbook
@@ -18,19 +17,18 @@ MIGRATION, ROLLBACK = "/opt/myapp/bin/data-migration", "/opt/myapp/bin/rollback-
 
 
 def migrate(bgasync: Lab, limits: dict[str, float] | None = None) -> Run:
-    return bgasync.run("background_error_handling.yml", limit="app", limits=limits)
+    return bgasync.run("background_error_handling.yml", limits=limits)
 
 
 def schema_version(bgasync: Lab) -> str:
     read = (
         "import sqlite3; print(*sqlite3.connect('/opt/myapp/data/shop.db').execute('PRAGMA user_version').fetchone())"
     )
-    return bgasync.hosts["app1"].run(["python3", "-c", read]).stdout.strip()
+    return bgasync.host.run(["python3", "-c", read]).stdout.strip()
 
 
 def alerts(bgasync: Lab) -> list[str]:
-    log = bgasync.hosts["hooks.example.com"].run("cat /var/log/receiver.jsonl").stdout
-    return [json.loads(json.loads(line)["body"])["text"] for line in log.splitlines()]
+    return [request.json["text"] for request in bgasync.webhooks.requests]
 
 
 def test_a_migration_that_succeeds_is_kept(bgasync: Lab) -> None:
@@ -47,7 +45,7 @@ def test_a_migration_that_succeeds_is_kept(bgasync: Lab) -> None:
 
 def test_a_migration_that_fails_half_way_is_rolled_back(bgasync: Lab) -> None:
     spoil = "import sqlite3; c = sqlite3.connect('/opt/myapp/data/shop.db'); c.execute('UPDATE orders SET quantity = 0"
-    bgasync.hosts["app1"].run(["python3", "-c", f"{spoil} WHERE id = 9000'); c.commit()"])
+    bgasync.host.run(["python3", "-c", f"{spoil} WHERE id = 9000'); c.commit()"])
 
     run = migrate(bgasync)
 
@@ -62,7 +60,7 @@ def test_a_migration_that_fails_half_way_is_rolled_back(bgasync: Lab) -> None:
 
 
 def test_a_migration_that_times_out_is_rolled_back_although_it_has_no_rc(bgasync: Lab) -> None:
-    app = bgasync.hosts["app1"]
+    app = bgasync.host
     app.stub(MIGRATION, takes=100_000)
     app.stub(ROLLBACK)
 
@@ -77,17 +75,17 @@ def test_a_migration_that_times_out_is_rolled_back_although_it_has_no_rc(bgasync
 
 def test_the_naive_handling_loses_the_rollback_exactly_when_the_job_times_out(bgasync: Lab) -> None:
     """The rollback of the naive form depends on a condition that is an error without an rc."""
-    app = bgasync.hosts["app1"]
+    app = bgasync.host
     app.stub(ROLLBACK)
 
     app.stub(MIGRATION, rc=3)
-    failed = bgasync.run("naive_error_handling.yml", limit="app")
+    failed = bgasync.run("naive_error_handling.yml")
     assert failed.job("Launch the migration").outcome is Outcome.FAILED
     assert failed.ran("Undo the migration")
     assert len(app.calls(ROLLBACK)) == 1
 
     app.stub(MIGRATION, takes=100_000)
-    timed_out = bgasync.run("naive_error_handling.yml", limit="app", limits={"Launch the migration": 3})
+    timed_out = bgasync.run("naive_error_handling.yml", limits={"Launch the migration": 3})
     assert timed_out.job("Launch the migration").outcome is Outcome.TIMED_OUT
     assert not timed_out.ran("Undo the migration")
     assert timed_out.result("Say that it went well").status == "failed"

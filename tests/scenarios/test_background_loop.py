@@ -11,6 +11,13 @@ pytestmark = pytest.mark.bgasync(hosts=["db1"], image="fixtures/database", time_
 DATABASES = ["users_db", "orders_db", "inventory_db", "analytics_db"]
 
 
+def rows(bgasync: Lab, database: str) -> list[str]:
+    dump = bgasync.host.run(f"pg_dump --data-only --inserts {database}", user="postgres").stdout
+    found = [line for line in dump.splitlines() if line.startswith("INSERT INTO")]
+    assert len(found) > 10
+    return found
+
+
 def test_every_database_is_dumped_by_postgres(bgasync: Lab) -> None:
     run = bgasync.run("background_loop.yml")
 
@@ -19,7 +26,10 @@ def test_every_database_is_dumped_by_postgres(bgasync: Lab) -> None:
     for job in run.jobs:
         assert (job.outcome, job.rc, job.user) == (Outcome.SUCCEEDED, 0, "postgres")
         assert job.results_file == f"/var/lib/postgresql/.ansible_async/{job.jid}"
-        assert bgasync.host.run(f"pg_restore --list /backup/{job.item}_*.dump").rc == 0
+        restored = f"createdb restored && pg_restore --exit-on-error -d restored /backup/{job.item}_*.dump"
+        assert bgasync.host.run(restored, user="postgres").rc == 0
+        assert rows(bgasync, "restored") == rows(bgasync, job.item)
+        bgasync.host.run("dropdb restored", user="postgres")
     assert len(bgasync.host.jobs()) == 4
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_bgasync import Lab, Outcome
+from pytest_bgasync.clock import Deadline
 
 pytestmark = pytest.mark.bgasync(hosts=["app1"], image="fixtures/application", time_scale=0.02)
 
@@ -19,6 +20,8 @@ def test_the_server_is_healthy_and_outlives_its_job(bgasync: Lab) -> None:
     assert [process.args[-1] for process in job.survivors] == ["/opt/myapp/bin/server"]
     assert [daemon.args[-1] for daemon in run.daemons("app1")] == ["/opt/myapp/bin/server"]
     assert '"status": "ok"' in bgasync.host.run("curl -s http://localhost:8080/health").stdout
+    bgasync.host.run("pkill --full /opt/myapp/bin/server")
+    assert Deadline(20).wait_for(lambda: not run.daemons("app1"), every=0.2)  # it is noticed
 
 
 def test_a_server_that_dies_at_once_fails_the_play_before_the_health_check(bgasync: Lab) -> None:
