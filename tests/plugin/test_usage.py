@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from .inner import assert_no_insides
+from .inner import Inner, assert_no_insides
 
 MARKERS = {
     "unknown argument": ("host=1", "no argument 'host'; it takes: hosts,"),
@@ -176,3 +176,23 @@ def test_without_the_plugin_nothing_of_it_is_there(pytester: pytest.Pytester) ->
     assert "fixture 'bgasync' not found" in str(result.stdout)
     result = pytester.runpytest_inprocess("-p", "no:bgasync", "--bgasync-image=x")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_an_inventory_that_cannot_be_used_is_told_in_one_sentence(inner: Inner) -> None:
+    inner.file("empty.ini", "[web]\n")
+    inner.file("broken.yml", "all: [\n")
+    inner.test("""
+        import pytest
+
+        @pytest.mark.parametrize("_", [
+            pytest.param(name, marks=pytest.mark.bgasync(inventory=name))
+            for name in ("nowhere.ini", "empty.ini", "broken.yml")
+        ])
+        def test_one(bgasync, _):
+            pass
+    """)
+    ended = inner.run()
+    assert ended.counts == {"errors": 3}, ended.output
+    ended.assert_says("inventory 'nowhere.ini' is not there; looked for:", "empty.ini has no hosts: a scenario has at")
+    ended.assert_says("broken.yml cannot be read: ")
+    inner.assert_nothing_left()

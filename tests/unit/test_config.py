@@ -42,6 +42,14 @@ def test_strict_is_written_as_pytest_writes_what_is_true_or_false() -> None:
         settings(strict="maybe")
 
 
+def test_names_of_webhook_receivers_are_host_names() -> None:
+    assert settings(webhook_hosts=["a.example.com, b.example.com"]).webhook_hosts == ("a.example.com", "b.example.com")
+    with pytest.raises(UsageProblem, match=r"ini key bgasync_webhook_hosts: 'https://a' is no host name"):
+        settings(webhook_hosts=["https://a"])
+    with pytest.raises(UsageProblem, match=r"ini key bgasync_webhook_hosts has a name twice: a, A"):
+        settings(webhook_hosts=["a", "A"])
+
+
 def test_an_empty_image_is_none_at_all() -> None:
     assert settings(image="").image is None
     assert settings(image="debian:12").image == "debian:12"

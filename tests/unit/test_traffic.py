@@ -1,0 +1,55 @@
+"""What is counted of a stream of requests."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pytest_bgasync.clock import Clock
+from pytest_bgasync.machines import CommandResult
+from pytest_bgasync.traffic import Traffic
+
+
+class FakeMachine:
+    """A machine on which these requests have been sent."""
+
+    name = "localhost"
+
+    def __init__(self, *sent: tuple[float, int | None]) -> None:
+        self._sent = sent
+
+    def run(self, _command: Any) -> CommandResult:
+        entries = [{"at": at, "ended": at + 0.5, "status": status, "error": None} for at, status in self._sent]
+        return CommandResult(0, "".join(json.dumps(entry) + "\n" for entry in entries), "")
+
+
+def traffic(*sent: tuple[float, int | None]) -> Traffic:
+    return Traffic(FakeMachine(*sent), "http://lb/", 10, Clock(0.1, zero=0), 60)  # type: ignore[arg-type]  # a fake
+
+
+def test_an_answer_from_400_on_or_none_at_all_has_failed() -> None:
+    seen = traffic((0, 200), (1, 399), (2, 400), (3, 503), (4, None))
+    assert (seen.sent, seen.failed) == (5, 3)
+    assert [one.status for one in seen.failures] == [400, 503, None]
+    assert [one.took for one in seen.requests] == [5] * 5
+
+
+@pytest.mark.parametrize(
+    ("sent", "gap"),
+    [
+        ([], 0),
+        ([(0, 200)], 0),
+        ([(0, 200), (1, 200), (2, 200)], 10),
+        ([(0, 200), (1, 503), (2, 503), (3, 200), (4, 200)], 30),
+        ([(2, 200), (0, 200), (1, 200)], 10),
+        ([(0, 503), (1, 503), (2, 200)], 20),
+        ([(0, 200), (1, None), (2, None)], 20),
+        ([(0, 503), (5, 503)], 50),
+    ],
+)
+def test_the_longest_gap_is_between_two_that_went_well_or_the_ends(
+    sent: list[tuple[float, int | None]], gap: float
+) -> None:
+    assert traffic(*sent).longest_gap == pytest.approx(gap)
