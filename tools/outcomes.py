@@ -19,16 +19,14 @@ import pytest
 from pytest_bgasync import Lab, Outcome, Run
 from pytest_bgasync.every import ENDS
 from pytest_bgasync.findings import Finding
+from pytest_bgasync.services import Registry
 
 ROOT = Path(__file__).parent.parent
 DATABASE = pytest.mark.bgasync(hosts=["db1"], image="fixtures/database", time_scale=0.02, strict=False)
 APPLICATION = pytest.mark.bgasync(
-    hosts={"app_servers": ["app1"]},
-    image="fixtures/application",
-    services=["webhooks", "lb.example.com"],
-    time_scale=0.02,
-    strict=False,
+    hosts={"app_servers": ["app1"]}, image="fixtures/application", services=["webhooks"], time_scale=0.02, strict=False
 )
+BALANCED = pytest.mark.bgasync(**{**APPLICATION.kwargs, "services": ["lb.example.com"]})
 # Short limits need a larger scale, or the play would give up before their floor has passed.
 SLOWER = pytest.mark.bgasync(**{**APPLICATION.kwargs, "time_scale": 0.5})
 NAIVE = "tests/scenarios/naive_"
@@ -78,6 +76,11 @@ class Case:
         return not self.playbook.startswith(NAIVE)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def balancer(bgasync_service: Registry) -> None:
+    bgasync_service("lb.example.com", "fixtures/balancer", environment={"SERVERS": "app1"}, ready=80)
+
+
 def _migration_fails(lab: Lab) -> None:
     lab.hosts["app1"].stub("/opt/myapp/bin/data-migration", rc=3)
 
@@ -97,7 +100,7 @@ CASES = [
     Case("background_services.yml", "Start the server", SLOWER),
     Case(_MIGRATION, "Start the migration", APPLICATION, undo="Run rollback", report="Report the failure"),
     Case(_MIGRATION, "Alert the team", SLOWER, undo="Run rollback", prepare=_migration_fails),
-    Case("rolling_update.yml", "Deploy the version", APPLICATION),
+    Case("rolling_update.yml", "Deploy the version", BALANCED),
     *(
         Case(f"{NAIVE}multiple.yml", task, DATABASE, report="Say how each of them went")
         for task in ("Launch the dump", "Launch the archive of the files", "Launch the archive of the logs")
