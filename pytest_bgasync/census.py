@@ -50,7 +50,7 @@ def take_census(container: Container, clock: Clock, question: Question) -> Censu
     """Return what a host answers; raises HostProblem."""
     words = json.dumps(asdict(question))
     parts = [words[i : i + LONGEST] for i in range(0, len(words), LONGEST)]
-    answer = container.execute(["python3", "-c", _script(), *parts], within=question.wait + COMMAND)
+    answer = container.execute(["/usr/bin/python3", "-I", "-c", _script(), *parts], within=question.wait + COMMAND)
     try:
         found: dict[str, Any] = json.loads(answer.stdout)
     except ValueError:

@@ -25,8 +25,12 @@ from pytest_bgasync.owner import owner_label
 
 #: Real seconds that one command on a container may take unless it says otherwise.
 COMMAND = 60.0
+#: How many bytes one command may write.
+OUTPUT = 256 << 20
 #: How many characters of a command a message shows.
 SHOWN = 100
+#: Where the system's own commands are: what a test or an author puts before them on the PATH is not meant.
+PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 #: How the engine begins when it cannot run a command; it says so as the command's output.
 ENGINE_SAYS = (b"OCI runtime", b"unable to find user")
 
@@ -120,8 +124,8 @@ class Container:
     ) -> Finished:
         """Run a command to its end.
 
-        Raises CommandDeadline after ``within`` real seconds and HostProblem if the
-        container cannot run it at all.
+        Raises CommandDeadline after ``within`` real seconds, and HostProblem if the container
+        cannot run it at all or it writes too much.
         """
         deadline = Deadline(within)
         try:
@@ -134,9 +138,11 @@ class Container:
         try:
             output = _demultiplexed(stream, deadline)
         except TimeoutError:
-            raise CommandDeadline(
-                f"on {self.label} the command {_shown(command)} did not end within {within:g} s:"
-                " give it more time, or see what it waits for"
+            raise self._too_late(command, within) from None
+        except OverflowError:
+            raise HostProblem(
+                f"on {self.label} the command {_shown(command)} wrote more than {OUTPUT >> 20} MiB:"
+                " let it write to a file there"
             ) from None
         except OSError as error:
             raise HostProblem(f"{self.label} went away during a command: {reason(error)}") from None
@@ -149,7 +155,8 @@ class Container:
             return not state["Running"]
 
         try:
-            deadline.wait_for(ended)
+            if not deadline.wait_for(ended):  # it has closed its output and goes on
+                raise self._too_late(command, within)
         except FAILURES as error:
             raise HostProblem(f"{self.label} went away during a command: {reason(error)}") from None
         if state["ExitCode"] is None:
@@ -160,25 +167,35 @@ class Container:
             raise HostProblem(f"{self.label} cannot run {_shown(command)}: {why}")
         return Finished(int(state["ExitCode"]), output[1], output[2])
 
+    def script(self, text: str, *args: str) -> Finished:
+        """Run a script of ours, by the shell and with the commands of the system itself; raises as ``execute`` does."""
+        return self.execute(["/bin/sh", "-euc", f"PATH={PATH}\n{text}", "-", *args])
+
     def in_its_network(self, commands: Sequence[str]) -> None:
         """Run commands of the shell as one who may change its network, which its own processes may not.
 
         A second container of the same image does so, that shares nothing else with it; raises HostProblem.
         """
         try:
-            self._client.containers.run(
+            helper = self._client.containers.create(
                 self.attrs["Image"],
-                ["sh", "-euc", "\n".join(commands)],
+                ["/bin/sh", "-euc", "\n".join([f"PATH={PATH}", *commands])],
                 entrypoint=[],
                 user="0",
                 network_mode=f"container:{self.id}",
                 cap_add=["NET_ADMIN"],
                 labels=owner_label(),
-                remove=True,
-                stderr=True,
             )
+            try:
+                helper.start()
+                failed = helper.wait(timeout=COMMAND)["StatusCode"] != 0
+                said = helper.logs().decode(errors="replace").strip()
+            finally:
+                helper.remove(force=True)
         except FAILURES as error:
-            raise HostProblem(f"the network of {self.label} could not be changed: {reason(error)}") from None
+            failed, said = True, reason(error)
+        if failed:
+            raise HostProblem(f"the network of {self.label} could not be changed: {said}")
 
     def put(self, path: str, content: bytes, mode: int) -> None:
         """Write a file; its folder must exist."""
@@ -217,6 +234,12 @@ class Container:
         except FAILURES as error:
             raise self._unremoved(error) from None
         return False
+
+    def _too_late(self, command: Sequence[str], within: float) -> CommandDeadline:
+        return CommandDeadline(
+            f"on {self.label} the command {_shown(command)} did not end within {within:g} s:"
+            " give it more time, or see what it waits for"
+        )
 
     def _unremoved(self, error: Exception) -> HostProblem:
         return HostProblem(f"{self.label} could not be removed: {reason(error)}")
@@ -284,7 +307,10 @@ def _frames(source: socket.socket, deadline: Deadline | None) -> Any:
 def _exactly(source: socket.socket, size: int, deadline: Deadline | None) -> bytes:
     data = b""
     while len(data) < size:
-        source.settimeout(None if deadline is None else max(deadline.left, 0.001))
+        left = None if deadline is None else deadline.left
+        if left == 0:
+            raise TimeoutError  # also where there is always something to read
+        source.settimeout(left)
         chunk = source.recv(size - len(data))
         if not chunk:
             return b""
@@ -293,7 +319,12 @@ def _exactly(source: socket.socket, size: int, deadline: Deadline | None) -> byt
 
 
 def _demultiplexed(stream: Any, deadline: Deadline) -> dict[int, bytes]:
+    """Return what a command wrote to each stream; raises OverflowError where that is too much."""
     parts: dict[int, list[bytes]] = {1: [], 2: []}
+    size = 0
     for number, chunk in _frames(_socket(stream), deadline):
+        size += len(chunk)
+        if size > OUTPUT:
+            raise OverflowError
         parts.setdefault(number, []).append(chunk)
     return {number: b"".join(chunks) for number, chunks in parts.items()}

@@ -21,8 +21,8 @@ _SERVER = re.compile(r"sshd(-session|-auth)?: ")
 _SESSION = re.compile(rf"{_SERVER.pattern}(?!.*\[listener\])")
 #: The main process of a host and what the engine puts before it: they outlive a reboot.
 _MAIN = re.compile(r"/usr/lib/bgasync/init\b")
-#: Tells the network devices but the loopback, and the routes that are lost when they are down.
-_NETWORK = "command -v ip >/dev/null || exit 9; ls /sys/class/net; ip -o route show default"
+#: Tells the network devices that are up, and the routes.
+_NETWORK = "command -v ip >/dev/null || exit 9; ip -o link show up; echo; ip -o route show"
 
 
 class Faults:
@@ -60,7 +60,7 @@ class Faults:
             found = [process for process in self._processes() if process.alive and pattern.match(process.args[0])]
             pids = [str(process.pid) for process in found]
             if pids:
-                self._container.execute(["sh", "-c", 'kill -KILL "$@" 2>/dev/null || true', "-", *pids])
+                self._container.script('kill -KILL "$@" 2>/dev/null || true', *pids)
             return not pids
 
         if not Deadline(DYING).wait_for(ended):
@@ -70,13 +70,8 @@ class Faults:
     def freeze(self) -> Iterator[None]:
         """Let the whole host stand still: nothing on it runs, and it answers nobody."""
         model = self._container.model()
-        try:
-            model.pause()
-        except FAILURES as error:
-            raise self._failed("it could not be frozen", reason(error)) from None
-        try:
-            yield
-        finally:
+
+        def thaw() -> None:
             try:
                 model.unpause()
             except NotFound:
@@ -85,28 +80,32 @@ class Faults:
                 if "not paused" not in str(error):
                     raise self._failed("it could not be thawed", reason(error)) from None
 
+        with _undone_by(thaw):
+            try:
+                model.pause()
+            except FAILURES as error:
+                raise self._failed("it could not be frozen", reason(error)) from None
+            yield
+
     @contextmanager
     def isolate(self) -> Iterator[None]:
         """Cut the host off from its networks; what runs on it goes on."""
-        network = self._container.execute(["sh", "-c", _NETWORK])
+        network = self._container.script(_NETWORK)
         if network.rc != 0:
             raise self._failed("it could not be isolated", "it has no command ip, install iproute2 in its image")
-        lines = network.stdout.decode().splitlines()
-        links = [line for line in lines if not line.startswith("default ") and line != "lo"]
-        routes = [line for line in lines if line.startswith("default ")]
-        self._container.in_its_network([f"ip link set dev {link} down" for link in links])
-        self.silence = "is isolated from its networks"
-        try:
-            yield
-        finally:
-            self.silence = None
+        links, routes = links_and_routes(network.stdout.decode())
+        before = self.silence
+
+        def connect() -> None:
+            self.silence = before
             if not self._container.ended:
-                self._container.in_its_network(
-                    [
-                        *(f"ip link set dev {link} up" for link in links),
-                        *(f"ip route replace {route}" for route in routes),
-                    ]
-                )
+                up, back = ("ip link set dev {} up", "ip route replace {}")
+                self._container.in_its_network([*map(up.format, links), *map(back.format, routes)])
+
+        with _undone_by(connect):
+            self._container.in_its_network([f"ip link set dev {link} down" for link in links])
+            self.silence = "is isolated from its networks"
+            yield
 
     def reboot(self) -> None:
         """End all processes, and begin anew as when the host was started; its files and its address stay."""
@@ -126,3 +125,26 @@ class Faults:
 
     def _failed(self, what: str, why: str) -> HostProblem:
         return HostProblem(f"{self._container.label}: {what}: {why}")
+
+
+def links_and_routes(said: str) -> tuple[list[str], list[str]]:
+    """Return the network devices of a host but the loopback, and the routes that are lost when they are down."""
+    links, _, routes = said.partition("\n\n")
+    names = [line.split(": ")[1].partition("@")[0] for line in links.splitlines()]
+    # The kernel makes its own when a device is up, and says of some that it is not.
+    lost = [route.replace(" linkdown", "").strip() for route in routes.splitlines() if "proto kernel" not in route]
+    return [name for name in names if name != "lo"], lost
+
+
+@contextmanager
+def _undone_by(undo: Callable[[], None]) -> Iterator[None]:
+    """Call ``undo`` at the end of the block, also where that fails in its middle: its own failure is what is told."""
+    try:
+        yield
+    except BaseException as failure:
+        try:
+            undo()
+        except HostProblem as problem:
+            failure.add_note(str(problem))
+        raise
+    undo()

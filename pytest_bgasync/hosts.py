@@ -76,7 +76,8 @@ class Host(Machine):
     ) -> None:
         """Put a small executable at ``path`` that records its calls.
 
-        It writes ``stdout`` and ``stderr``, takes ``takes`` playbook seconds and exits with ``rc``.
+        It writes ``stdout`` and ``stderr``, takes ``takes`` playbook seconds and exits with ``rc``,
+        at most ten real seconds later while its standard input does not end.
         With ``listens`` it answers HTTP requests on that port with 200 and ``stdout`` for as long,
         without ``takes`` until it is ended. ``script`` is the whole text of an executable to run
         instead. A bare name goes first on the PATH. Raises UsageProblem.
@@ -135,7 +136,7 @@ class Host(Machine):
     def send_signal(self, signal: int, processes: Iterable[Process]) -> None:
         """Send a signal to processes that were seen here, in their order; raises HostProblem."""
         pids = [str(process.pid) for process in processes]
-        self._container.execute(["sh", "-c", f"for pid; do kill -{int(signal)} $pid; done 2>/dev/null", "-", *pids])
+        self._container.script(f"for pid; do kill -{int(signal)} $pid 2>/dev/null || true; done", *pids)
 
     def _look(self, question: Question) -> Census:
         return take_census(self._container, self._clock, question)

@@ -59,17 +59,19 @@ class Machine:
         """Write a file, owned by root, and the folders above it; raises UsageProblem or HostProblem."""
         check_file(path, content, mode)
         prepare = '[ ! -d "$1" ] || { echo "it is a folder" >&2; exit 1; }; mkdir -p -- "$2"'
-        made = self.run(["sh", "-c", prepare, "-", path, path.rpartition("/")[0] or "/"])
+        made = self._container.script(prepare, path, path.rpartition("/")[0] or "/")
         if made.rc != 0:
-            raise HostProblem(f"{path} could not be written on {self._container.label}: {made.stderr.strip()}")
+            said = made.stderr.decode(errors="replace").strip()
+            raise HostProblem(f"{path} could not be written on {self._container.label}: {said}")
         self._container.put(path, content.encode() if isinstance(content, str) else content, mode)
 
     def read(self, path: str) -> str:
         """Return the text of a file; raises HostProblem when it cannot be read."""
-        found = self.run(["cat", "--", path])
+        found = self._container.script('cat -- "$1"', path)
         if found.rc != 0:
-            raise HostProblem(f"{path} could not be read on {self._container.label}: {found.stderr.strip()}")
-        return found.stdout
+            said = found.stderr.decode(errors="replace").strip()
+            raise HostProblem(f"{path} could not be read on {self._container.label}: {said}")
+        return found.stdout.decode(errors="surrogateescape")
 
 
 def check_file(path: object, content: object, mode: object) -> None:

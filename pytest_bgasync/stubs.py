@@ -17,6 +17,8 @@ from pytest_bgasync.tasks import listing
 
 _BODY = Path(__file__).parent / "guest" / "stub.py"
 _STATE = "/var/lib/bgasync/stubs"
+#: Writes the records of all calls; there may be more than a command line can name.
+_READ = "import pathlib, sys; sys.stdout.writelines(c.read_text() for c in pathlib.Path(sys.argv[1]).glob('*.json'))"
 #: First on the PATH of ssh sessions, sudo and become_user alike.
 _BIN = "/usr/local/bin"
 
@@ -25,7 +27,8 @@ _BIN = "/usr/local/bin"
 class Call:
     """One call of a stub. ``at`` is in playbook seconds since the scenario began.
 
-    ``stdin`` is what had been read of standard input, "" where there was none.
+    ``stdin`` is what had been read of standard input, "" where there was none; at most its first MiB, and
+    of a ``script=`` what came before it was idle for a second.
     """
 
     argv: list[str]
@@ -68,12 +71,12 @@ class Stubs:
             "listens": listens, "script": f"{state}/script" if script is not None else None,
         }  # fmt: skip
         prepare = 'mkdir -p "$1/calls" "$(dirname "$2")"; chmod 1777 "$1/calls"; rm -f "$2"'
-        made = self._container.execute(["sh", "-euc", prepare, "-", state, place])
+        made = self._container.script(prepare, state, place)
         if made.rc != 0:
             raise HostProblem(f"stub {path!r} could not be made: {made.stderr.decode(errors='replace').strip()}")
         if script is not None:
             self._container.put(f"{state}/script", script.encode(), 0o755)
-        text = f"#!/usr/bin/python3\nCONFIG = {config!r}\n{_body()}"
+        text = f"#!/usr/bin/python3 -I\nCONFIG = {config!r}\n{_body()}"
         self._container.put(place, text.encode(), 0o755)
         self._paths[place] = state
 
@@ -85,7 +88,7 @@ class Stubs:
                 f"{path!r} is no stub on {self._container.label}, so its calls are not recorded;"
                 f" stubs there: {listing(self._paths)}"
             )
-        found = self._container.execute(["sh", "-c", 'cat "$1"/calls/*.json 2>/dev/null || true', "-", state])
+        found = self._container.execute(["/usr/bin/python3", "-I", "-c", _READ, f"{state}/calls"])
         entries: list[dict[str, Any]] = [json.loads(line) for line in found.stdout.splitlines()]
         calls = [Call(**{**entry, "at": self._clock.at(entry["at"])}) for entry in entries]
         return sorted(calls, key=lambda call: call.at)

@@ -66,15 +66,19 @@ def test_an_isolated_host_works_on_and_nobody_reaches_it(bgasync: Lab) -> None:
     reach = "python3 -c \"import socket; socket.create_connection(('host1', 22), 2)\""
     assert host2.run(reach).rc == 0
     job = bgasync.run_text(WORK % 60, limit="host1").job("Work")
-    routes = host1.run("ip route").stdout
+    routes = host1.run("/sbin/ip route").stdout
     assert "default via" in routes
+    host1.stub("ip")  # what a test puts first on the PATH is not asked
     with host1.isolate():
         assert host2.run(reach).rc != 0
         assert job.outcome == "unreachable"
         assert host1.run("pgrep -f 'sleep 60'").rc == 0
         run = bgasync.run_text(PING, env={"ANSIBLE_TIMEOUT": "2"})
         assert [run.result("Ping", host=name).status for name in ("host1", "host2")] == ["unreachable", "ok"]
-    assert host1.run("ip route").stdout == routes
+    assert host1.run("/sbin/ip route").stdout == routes
+    with pytest.raises(ZeroDivisionError), host1.isolate():
+        _ = 1 / 0
+    assert host1.run("/sbin/ip route").stdout == routes
     assert host2.run(reach).rc == 0
     assert job.outcome == "running"
     assert bgasync.run_text(PING).ok
@@ -95,6 +99,14 @@ def test_a_host_that_reboots_loses_its_processes_and_keeps_its_files(bgasync: La
     assert bgasync.host.testinfra.file("/etc/kept").exists
     assert bgasync.host.ip == before
     assert bgasync.host.container.attrs["State"]["Running"]
+
+
+@pytest.mark.parametrize("command", ["while :; do echo y; done", "exec >&- 2>&-; sleep 77"])
+def test_a_command_ends_at_its_limit_whatever_it_does_with_its_output(bgasync: Lab, command: str) -> None:
+    began = time.monotonic()
+    with pytest.raises(CommandDeadline, match=r"did not end within 1 s"):
+        bgasync.host.run(command, within=1)
+    assert time.monotonic() - began < 20
 
 
 def test_a_command_of_testinfra_ends_at_its_limit(bgasync: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -59,6 +59,18 @@ def test_a_listening_stub_answers_until_it_is_ended(bgasync: Lab) -> None:
     assert len(host.calls("/opt/server")) == 1
 
 
+def test_a_stub_of_what_the_harness_uses_itself_records_the_calls_of_others_only(bgasync: Lab) -> None:
+    host = bgasync.host
+    for name in ("python3", "sh", "cat"):
+        host.stub(name, stdout="hello")
+    host.put("/usr/local/bin/json.py", "an error")
+    assert host.run(["python3", "manage.py", "migrate"]).stdout == "hello"
+    assert host.processes()
+    (call,) = host.calls("python3")
+    assert call.argv[1:] == ["manage.py", "migrate"]
+    assert host.calls("sh") == host.calls("cat") == []
+
+
 def test_a_stub_can_be_put_anew(bgasync: Lab) -> None:
     bgasync.host.stub("/opt/tool", rc=1)
     bgasync.host.stub("/opt/tool", rc=2)
