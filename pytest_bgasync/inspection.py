@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import suppress
 
 from testinfra.backend import base, ssh
 
@@ -25,7 +26,8 @@ class LimitedSsh(ssh.SshBackend):  # type: ignore[misc]  # testinfra is not type
             try:
                 stdout, stderr = process.communicate(timeout=COMMAND)
             except BaseException as error:
-                os.killpg(process.pid, signal.SIGKILL)
+                with suppress(ProcessLookupError):  # it has just ended
+                    os.killpg(process.pid, signal.SIGKILL)
                 if isinstance(error, subprocess.TimeoutExpired):
                     raise CommandDeadline(
                         f"on host {self.host.name} a command of testinfra did not end within {COMMAND:g} s:"

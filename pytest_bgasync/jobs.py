@@ -255,7 +255,10 @@ class Job:
                 self._signal(signals.SIGKILL, sorted(rest, key=lambda p: not p.is_wrapper))
             return not rest
 
-        if not Deadline(GRACE).wait_for(gone) or self.outcome is not Outcome.LOST:
+        ended = Deadline(GRACE).wait_for(gone)
+        if self.outcome is Outcome.UNREACHABLE:
+            raise self._not_running()
+        if not ended or self.outcome is not Outcome.LOST:
             raise NotRunning(f"job {self!r} could not be lost: it had written its result before")
 
     # For the harness.
@@ -339,8 +342,14 @@ class Job:
         # A job that was launched a moment ago may not have started its module yet.
         Deadline(GRACE).wait_for(there)
         if self._seen.outcome is not Outcome.RUNNING or not found:
-            raise NotRunning(f"job {self!r} is not running, so nothing can be done to it")
+            raise self._not_running()
         return found
+
+    def _not_running(self) -> NotRunning:
+        if self._seen.outcome is Outcome.UNREACHABLE:
+            why = self._seen.data.get("msg", "its host did not answer at its launch")
+            return NotRunning(f"nothing can be done to job {self!r}: {why}")
+        return NotRunning(f"job {self!r} is not running, so nothing can be done to it")
 
     def _signal(self, signal: int, processes: Iterable[Process]) -> None:
         assert self._host is not None
@@ -418,8 +427,11 @@ def take_stock(jobs: Iterable[Job], *, wait: float = 0) -> dict[str, Census]:
     if len(machines) < 2:
         answers = [_ask(group, wait) for group in machines.values()]
     else:
-        with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
+        pool = ThreadPoolExecutor(max_workers=SIDE_BY_SIDE)
+        try:
             answers = list(pool.map(lambda group: _ask(group, wait), machines.values()))
+        finally:  # on Ctrl-C nobody waits for answers, which end when their hosts go
+            pool.shutdown(wait=False, cancel_futures=True)
     return {machine: answer for machine, answer in zip(machines, answers, strict=True) if answer is not None}
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import signal
+import threading
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from pytest_bgasync.errors import Ambiguous, BgasyncError, JobDeadline, NotThere
-from pytest_bgasync.jobs import HIDDEN, Job, Jobs
+from pytest_bgasync.census import Census, Question
+from pytest_bgasync.errors import Ambiguous, BgasyncError, HostProblem, JobDeadline, NotRunning, NotThere
+from pytest_bgasync.jobs import HIDDEN, Job, Jobs, take_stock
 from pytest_bgasync.launches import Poll
 from pytest_bgasync.outcome import Outcome
 
@@ -107,6 +109,42 @@ def test_nothing_can_be_done_to_a_job_that_has_ended(deed: Any) -> None:
     with pytest.raises(BgasyncError, match="is not running, so nothing can be done to it"):
         deed(job)
     assert host.signals == []
+
+
+@pytest.mark.parametrize("deed", [Job.kill, Job.freeze, Job.thaw, Job.lose])
+def test_what_cannot_be_done_to_a_job_because_of_its_host_is_told_so(
+    deed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = FakeHost(processes=[process(), MODULE])
+
+    def silent(_: Question) -> Census:
+        raise HostProblem("host host1 is isolated from its networks")
+
+    monkeypatch.setattr(host, "census", silent)
+    with pytest.raises(NotRunning, match=r"nothing can be done to job .*: host host1 is isolated"):
+        deed(Job(launch(), host, CLOCK))
+
+
+def test_ctrl_c_does_not_wait_for_the_answers_of_hosts() -> None:
+    over, answered = threading.Event(), threading.Event()
+
+    class Slow(FakeHost):
+        def census(self, question: Question) -> Census:
+            over.wait(10)
+            answered.set()
+            return super().census(question)
+
+    class Interrupted(FakeHost):
+        def census(self, _: Question) -> Census:
+            raise KeyboardInterrupt
+
+    hosts = {"host1": Interrupted(), "host2": Slow()}
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            take_stock([Job(launch(machine=name), host, CLOCK) for name, host in hosts.items()], wait=60)
+        assert not answered.is_set()
+    finally:
+        over.set()
 
 
 def jobs() -> Jobs:
