@@ -47,7 +47,7 @@ def fold(events: Iterable[Event]) -> list[Status]:
     for event in events:
         kind = event["event"]
         if kind == "task_started":
-            if event["action"] in ACTIONS:
+            if event["action"] in ACTIONS and not event["cleanup"]:
                 asking.add(event["task_id"])
         elif kind in ("job_polled", "job_erased", "item_result", "task_result"):
             where = (event["task_id"], event["host"])
@@ -70,7 +70,7 @@ def fold(events: Iterable[Event]) -> list[Status]:
 def _status(event: Event, polls: list[Event]) -> Status:
     """Take the polls that belong to a result, by the job it names, or all where it names none."""
     data = event["data"]
-    jid = data.get("ansible_job_id")
+    jid = data.get("ansible_job_id") or None
     own = [poll for poll in polls if jid is None or poll["jid"] == str(jid)]
     for poll in own:
         polls.remove(poll)

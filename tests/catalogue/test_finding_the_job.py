@@ -103,12 +103,22 @@ def test_7_only_one_of_the_two_tasks_has_the_folder(bgasync: Lab) -> None:
     assert not found(play(bgasync, launch + ASK + "  vars: {ansible_async_dir: /tmp/jobs}\n"))
 
 
-@pytest.mark.parametrize(("how", "kind"), [("", "missed"), ("  ignore_errors: true\n", "swallowed")])
-def test_8_the_launch_was_skipped_and_has_no_job_id(bgasync: Lab, how: str, kind: str) -> None:
+@pytest.mark.parametrize(
+    ("how", "default", "kind"),
+    [
+        ("", "", "missed"),
+        ("  ignore_errors: true\n", "", "swallowed"),
+        ("  ignore_errors: true\n", " | default(omit)", "swallowed"),
+        ("  failed_when: false\n", " | default('')", "swallowed"),
+    ],
+)
+def test_8_the_launch_was_skipped_and_has_no_job_id(bgasync: Lab, how: str, default: str, kind: str) -> None:
     skipped = "- {name: Launch, command: 'true', async: 60, poll: 0, register: job, when: false}\n"
-    fault = found(play(bgasync, skipped + ASK + how))
+    ask = ASK.replace("job.ansible_job_id", f"job.ansible_job_id{default}").replace("retries: 40", "retries: 2")
+    fault = found(play(bgasync, skipped + ask + how))
     assert set(fault) == {kind}
     assert "asked for no job" in fault[kind]
     assert "a skipped launch has no ansible_job_id" in fault[kind]
-    assert not found(play(bgasync, skipped + ASK + "  when: job is not skipped\n"))
-    assert not found(play(bgasync, LAUNCH + ASK + "  when: job is not skipped\n"))
+    if not default:
+        assert not found(play(bgasync, skipped + ASK + "  when: job is not skipped\n"))
+        assert not found(play(bgasync, LAUNCH + ASK + "  when: job is not skipped\n"))

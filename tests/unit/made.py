@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from pytest_bgasync.census import Census, Question
-from pytest_bgasync.clock import Clock
+from pytest_bgasync.clock import Clock, Deadline
+from pytest_bgasync.errors import HostProblem
 from pytest_bgasync.events import Event
+from pytest_bgasync.jobs import Job, JobHost
 from pytest_bgasync.launches import Launch
+from pytest_bgasync.order import Order
+from pytest_bgasync.runs import Run
 from pytest_bgasync.verdict import JobFile, Process
 
 #: Ten playbook seconds pass in one real second; the scenario began at the epoch's second 100.
@@ -31,6 +36,7 @@ def task_started(name: str = "Start it", task_id: str = "t1", **fields: Any) -> 
             "path": "site.yml:3",
             "handler": False,
             "limit": 0,
+            "cleanup": False,
             "action": "command",
             **fields,
         },
@@ -58,7 +64,7 @@ def job_launched(jid: str | None = "j1.1", at: float = 100.0, **fields: Any) -> 
     })  # fmt: skip
 
 
-def job_polled(jid: str = "j1.1", at: float = 100.0, *, finished: bool = False, **fields: Any) -> Event:
+def job_polled(jid: str | None = "j1.1", at: float = 100.0, *, finished: bool = False, **fields: Any) -> Event:
     return event("job_polled", at, **{
         "jid": jid, "task_id": "t2", "host": "host1", "finished": finished, "found": True, "failed": False,
         "timed_out": False, "delegate": None, "user": "root",
@@ -86,18 +92,31 @@ def job_file(content: Any, written: float = 7.0) -> JobFile:
     return JobFile(content if isinstance(content, str) else json.dumps(content), written, "root")
 
 
+def run_of(events: Iterable[Event], folder: Path, host: JobHost, earlier: Sequence[Job] = ()) -> Run:
+    """Return what came of a run that wrote these events, in its own folder, and whose jobs are all on one host."""
+    (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
+    order = Order(
+        command=(), env={}, cwd=folder, folder=folder, playbook="site.yml", hosts=("host1",), limit=None,
+        connections={}, limits={}, pause_before=(), fates=None, earlier=earlier, deadline=60, clock=CLOCK,
+    )  # fmt: skip
+    return Run(order, 0, CLOCK.zero, 5.0, lambda _: host, Deadline(0), {})
+
+
 @dataclass
 class FakeHost:
-    """A host whose processes and job files are what the test says."""
+    """A host whose processes and job files are what the test says; ``silent`` while it does not answer."""
 
     files: dict[str, JobFile | None] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
     now: float = 50.0
     asked: int = 0
     signals: list[tuple[int, list[int]]] = field(default_factory=list)
+    silent: bool = False
 
     def census(self, question: Question) -> Census:
         self.asked += 1
+        if self.silent:
+            raise HostProblem("host1 is frozen")
         return Census(
             self.now,
             list(self.processes),

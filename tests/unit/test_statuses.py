@@ -49,6 +49,12 @@ def test_one_that_asked_for_no_job_says_so() -> None:
     assert only(answer(None, "failed")).jid is None
 
 
+def test_an_empty_job_id_is_none() -> None:
+    polls = [job_polled(None, found=False), job_polled(None, found=False)]
+    status = only(*polls, answer(""))
+    assert (status.jid, status.found, status.finished) == (None, False, (False, False))
+
+
 def test_a_hidden_answer_takes_what_was_asked() -> None:
     status = only(job_polled("j7.7", finished=True), answer(None, hidden=True))
     assert (status.jid, status.hidden) == ("j7.7", True)
@@ -66,6 +72,9 @@ def test_skipped_ones_cleanups_and_other_tasks_are_none() -> None:
     erased = event("job_erased", task_id="t2", host="host1", jid="j1.1")
     assert fold([ASK, answer(None, "skipped")]) == []
     assert fold([ASK, erased, answer()]) == []
+    cleanup = task_started("Clean up", "t2", action="async_status", cleanup=True)
+    assert fold([cleanup, answer(status="failed", ignored=True)]) == []
+    assert fold([cleanup, answer(None)]) == []
     assert fold([task_started("Other", "t2"), answer()]) == []
 
 

@@ -47,6 +47,7 @@ class Writer:
             path=task.get_path(),
             handler=handler,
             limit=task.async_val,
+            cleanup=task.args.get("mode") == "cleanup",
         )
 
     def result(self, event: str, result: Any, status: str, *, ignored: bool = False) -> None:
@@ -57,9 +58,9 @@ class Writer:
             label = data.get("_ansible_item_label")
             place = {"item": None if hidden else item, "label": None if label is None else str(label)}
         else:
-            # Of a hidden loop only the task itself tells that it was one.
-            looped = hidden and bool(task.loop or task.loop_with)
-            place = {"loop": bool(data.pop("results", None)) or looped}
+            # A module may have results of its own; of a hidden loop only the task itself tells that it was one.
+            looped = bool(task.loop or task.loop_with)
+            place = {"loop": looped and (bool(data.pop("results", None)) or hidden)}
         self.write(
             event,
             task_id=str(task._uuid),

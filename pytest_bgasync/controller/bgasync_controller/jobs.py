@@ -136,8 +136,9 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
 
 def _watched_status(status: Callable[..., Any], events: Writer) -> Callable[..., Any]:
     def run(self: Any, tmp: Any = None, task_vars: Any = None) -> Any:
+        jid = self._task.args.get("jid")
         place = {
-            "jid": str(self._task.args.get("jid")),
+            "jid": str(jid) if jid else None,
             "task_id": str(self._task._uuid),
             "host": (task_vars or {}).get("inventory_hostname"),
             "delegate": self._task.delegate_to,
@@ -152,7 +153,7 @@ def _watched_status(status: Callable[..., Any], events: Writer) -> Callable[...,
                 **place,
                 results_file=_whole(result.get("results_file"), self),
                 finished=bool(result.get("finished")),
-                found=result.get("msg") != "could not find job",
+                found=bool(jid) and result.get("msg") != "could not find job",
                 failed=failed,
                 timed_out=result.get("msg") == "Timeout exceeded" and "child_pid" in result,
             )
