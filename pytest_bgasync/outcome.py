@@ -20,3 +20,7 @@ class Outcome(StrEnum):
     """Its host does not answer."""
     RUNNING = "running"
     """It is at work."""
+
+
+#: How jobs end that have not come to their own end: only these can leave survivors.
+CUT_SHORT = (Outcome.TIMED_OUT, Outcome.LOST)

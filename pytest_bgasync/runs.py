@@ -15,9 +15,9 @@ from pytest_bgasync.events import Event, read_events
 from pytest_bgasync.findings import Batch, Facts, Finding, batches
 from pytest_bgasync.jobs import GRACE, Job, JobHost, Jobs, find_survivors, owned, standing_still, take_stock, veiled
 from pytest_bgasync.order import Order
-from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.outcome import CUT_SHORT, Outcome
 from pytest_bgasync.tasks import Recap, TaskResult, listing
-from pytest_bgasync.verdict import Process, daemons, gave_up, payload
+from pytest_bgasync.verdict import Process, daemons, gave_up
 
 
 class Run:
@@ -105,8 +105,8 @@ class Run:
         Those of a strict kind fail a test unless it allows them; which of its jobs a test
         declares as left behind does not count here.
         """
-        # The others have said all: they have ended and left nothing.
-        asked = [job for job in [*self._earlier, *self.jobs] if not job.settled or self._has_processes(job)]
+        # The others have said all: they came to their own end.
+        asked = [job for job in [*self._earlier, *self.jobs] if not job.settled or job.outcome in CUT_SHORT]
         survivors, seen = find_survivors(asked)
         self._note(seen)
         with standing_still([*self._earlier, *self.jobs]):
@@ -176,11 +176,6 @@ class Run:
             before = self._seen.get(machine)
             folders = {**before.folders, **census.folders} if before else census.folders
             self._seen[machine] = replace(census, folders=folders)
-
-    def _has_processes(self, job: Job) -> bool:
-        """Say whether a job that has ended left living processes when its machine was asked last."""
-        census = self._seen.get(job.machine)
-        return job.settled and census is not None and bool(payload(census.processes, job.token))
 
     def _check(self, host: str | None) -> None:
         known = dict.fromkeys([*self._hosts, *(reach.host for reach in self._tasks.reached)])

@@ -15,10 +15,10 @@ CURE = "take until off the task that launches, and put it on an async_status tas
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    """Find tasks with until that launched further jobs before they returned."""
+    """Find tasks with until that launched further jobs before they returned, and waited for none of them."""
     places: dict[Any, list[Job]] = defaultdict(list)
     for job in facts.jobs:
-        if job.launch.retried:
+        if job.launch.retried and job.poll == 0:
             places[job.launch.task_id, job.host, repr(job.item)].append(job)
     for jobs in places.values():
         first, count = jobs[0], len(jobs) + 1

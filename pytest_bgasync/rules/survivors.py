@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_bgasync.findings import Facts, Finding, named
-from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.outcome import CUT_SHORT, Outcome
 from pytest_bgasync.verdict import Process
 
 KIND = "survivors"
@@ -19,7 +19,7 @@ def find(facts: Facts) -> Iterator[Finding]:
     """Find what is left of jobs that have not come to their own end."""
     for job in facts.jobs:
         alive = facts.survivors.get(job.token, ())
-        if alive and job.outcome in (Outcome.TIMED_OUT, Outcome.LOST):
+        if alive and job.outcome in CUT_SHORT:
             ended = "was ended at its limit" if job.outcome is Outcome.TIMED_OUT else "was lost"
             what = f"{named(job)} {ended}, and of its processes live on: {', '.join(map(_told, alive))}"
             yield Finding(KIND, job.task, job.host, what, CURE, job)

@@ -14,19 +14,28 @@ from pytest_bgasync.verdict import gave_up
 KIND = "swallowed"
 CURE = (
     "failed_when and ignore_errors hide that the job is unknown, and a missing job reads as finished:"
-    " let the task fail, or test its msg and rc, not only that it has finished"
+    " let the task fail, or test its msg and rc, and fail the play then; where it is to go on, say allow=['swallowed']"
 )
 
 
 def find(facts: Facts) -> Iterator[Finding]:
-    """Find statuses without an answer that the play takes for a success or passes over."""
+    """Find statuses without an answer that the play takes for a success or passes over, on hosts that end well."""
     for status in facts.statuses:
-        if status.fine and status.told and (not status.found or _is_lost(status, facts)):
-            yield Finding(KIND, status.task, status.host, f"{told(status, facts)}, and the play went on", CURE)
+        unknown = status.told and (not status.found or _is_lost(status, facts))
+        if unknown and status.fine and _ended_well(status.host, facts):
+            what = f"{told(status, facts)}, and the play went on"
+            yield Finding(KIND, status.task, status.host, what, CURE, facts.job(status.jid))
     for job in facts.jobs:
-        if gave_up(job.launch) and job.outcome is Outcome.LOST and _passed_over(job, facts):
+        lost = gave_up(job.launch) and job.outcome is Outcome.LOST
+        if lost and _passed_over(job, facts) and _ended_well(job.host, facts):
             what = f"{named(job)} was lost while its task waited for it, and the play went on"
             yield Finding(KIND, job.task, job.host, what, CURE, job)
+
+
+def _ended_well(host: str, facts: Facts) -> bool:
+    """Say whether the play did not fail on a host, as one does that looks at what it has passed over."""
+    recap = facts.tasks.recap.get(host)
+    return recap is None or recap.failed + recap.unreachable == 0
 
 
 def _passed_over(job: Job, facts: Facts) -> bool:
