@@ -40,7 +40,7 @@ class Declaration:
         if self.host is not None and job.host != self.host:
             return False
         if self.task is None:
-            return job.jid is not None and not job.collected and not gave_up(job.launch)
+            return job.may_exist and not job.collected and not gave_up(job.launch)
         return job.is_called(self.task)
 
 

@@ -299,6 +299,12 @@ class Job:
         return self.results_file or self._launch.file_prefix
 
     @property
+    def may_exist(self) -> bool:
+        """False where the launch was refused, and where its host says that one that was not answered left no job."""
+        unknown = self.jid is None and self._launch.file_prefix is not None and self._look().ended is None
+        return unknown or self.jid is not None
+
+    @property
     def settled(self) -> bool:
         """True when another look cannot tell more."""
         return self._closed or self._still or self._final

@@ -59,6 +59,7 @@ def settle(
     met = frozenset(job.token for job in fates.own(all_jobs)) if fates else frozenset[str]()
     claims = claimed(all_jobs, declarations)
     tokens = frozenset(job.token for jobs in claims.values() for job in jobs)
+    began = clock.at(time.time())
     if patient:
         _watch({decl: [job for job in jobs if job.token not in met] for decl, jobs in claims.items()}, clock)
     unmet = fates.faults(all_jobs, patient=patient) if fates else []
@@ -66,13 +67,13 @@ def settle(
         # What the play has fired last may be about to end.
         take_stock([job for job in all_jobs if not job.settled and job.token not in tokens], wait=ENDING)
     found = [finding for run in runs for finding in run.findings]
-    excused = tokens | met if fates and fates.outcome in (Outcome.LOST, Outcome.UNREACHABLE) else tokens
-    rest = [f for f in found if f.kind not in LEFT or f.job is None or f.job.token not in excused]
     with standing_still(all_jobs):
+        excused = tokens | _out_of_reach(all_jobs, met, fates.outcome if fates else None)
+        rest = [f for f in found if f.kind not in LEFT or f.job is None or f.job.token not in excused]
         faults = unmet
         for declaration, jobs in claims.items():
             own = [job for job in jobs if job.token not in met]
-            faults += [*_number(declaration, jobs, all_jobs), *_faults(declaration, own, clock, patient)]
+            faults += [*_number(declaration, jobs, all_jobs), *_faults(declaration, own, clock, began, patient)]
         shown: set[str] = set()
         for finding in rest:
             if finding.kind in strict:
@@ -97,6 +98,13 @@ def settle_late(
     return replace(
         late, remarks=account.remarks + late.remarks, declared=account.declared | late.declared, runs=len(runs)
     )
+
+
+def _out_of_reach(jobs: Sequence[Job], met: Collection[str], fate: Outcome | None) -> set[str]:
+    """Return the marks of jobs whose result nobody can read: those that met such a fate, and all of a host that did."""
+    lost = set(met) if fate in (Outcome.LOST, Outcome.UNREACHABLE) else set[str]()
+    away = fate is Outcome.UNREACHABLE
+    return lost | {job.token for job in jobs if away and job.outcome is Outcome.UNREACHABLE}
 
 
 def _watch(claims: Mapping[Declaration, Sequence[Job]], clock: Clock) -> None:
@@ -129,6 +137,14 @@ def _patience(declaration: Declaration, job: Job, clock: Clock) -> float:
     return 0 if declaration.outcome is Outcome.RUNNING else job.limit_wall + GRACE
 
 
+def _standing(job: Job, at: float) -> Outcome:
+    """Return how a job stood at a moment, whatever came of it while others were waited for."""
+    ended = job.finished_at
+    if job.outcome is Outcome.LOST or ended is None:  # of a lost one only the moment is known at which that was seen
+        return job.outcome
+    return Outcome.RUNNING if ended > at else job.outcome
+
+
 def _number(declaration: Declaration, jobs: Sequence[Job], all_jobs: Sequence[Job]) -> list[str]:
     """Say whether a declaration has another number of jobs than it should; a job counts for all that name its task."""
     if declaration.task is not None:
@@ -143,22 +159,25 @@ def _number(declaration: Declaration, jobs: Sequence[Job], all_jobs: Sequence[Jo
     return []
 
 
-def _faults(declaration: Declaration, jobs: Sequence[Job], clock: Clock, patient: bool) -> list[str]:
-    """Say where the jobs of a declaration differ from it."""
+def _faults(declaration: Declaration, jobs: Sequence[Job], clock: Clock, began: float, patient: bool) -> list[str]:
+    """Say where the jobs of a declaration differed from it when their time, since ``began``, was over."""
     faults = []
     for job in jobs:
         if job.outcome is Outcome.RUNNING and not patient:
             continue  # the test has failed already, nobody waited for it
         differs = []
-        if job.outcome is Outcome.RUNNING and declaration.outcome is not Outcome.RUNNING:
-            within = clock.playbook(_patience(declaration, job, clock))
+        within = clock.playbook(_patience(declaration, job, clock))
+        outcome = _standing(job, began + within) if patient else job.outcome
+        rc = None if outcome is Outcome.RUNNING else job.rc
+        if outcome is Outcome.RUNNING and declaration.outcome is not Outcome.RUNNING:
+            verb = "is" if job.outcome is Outcome.RUNNING else "was"
             wanted = "" if declaration.outcome is None else f" instead of {declaration.outcome}"
-            differs.append(f"is still running after {within:g} s more{wanted}")
-        elif declaration.outcome not in (None, job.outcome):
-            differs.append(f"ended as {job.outcome} instead of {declaration.outcome}")
-        if declaration.rc is not None and job.rc != declaration.rc:
-            rc = "no rc" if job.rc is None else "another rc" if job.no_log else f"rc {job.rc}"
-            differs.append(f"has {rc} instead of {declaration.rc}")
+            differs.append(f"{verb} still running after {within:g} s more{wanted}")
+        elif declaration.outcome not in (None, outcome):
+            differs.append(f"ended as {outcome} instead of {declaration.outcome}")
+        if declaration.rc is not None and rc != declaration.rc:
+            has = "no rc" if rc is None else "another rc" if job.no_log else f"rc {rc}"
+            differs.append(f"has {has} instead of {declaration.rc}")
         if differs:
             faults.append(_text(f"fire_and_forget: {named(job)} {', '.join(differs)}", job, clock))
     return faults

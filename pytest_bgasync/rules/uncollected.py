@@ -20,7 +20,7 @@ CURE = (
 def find(facts: Facts) -> Iterator[Finding]:
     """Find jobs without a final status; of a task with poll > 0 that gave up the play knows by its failure."""
     for job in facts.jobs:
-        if job.jid is None or job.collected or gave_up(job.launch):
+        if not job.may_exist or job.collected or gave_up(job.launch):
             continue
         cure = CURE.format(task=job.task)
         yield Finding(KIND, job.task, job.host, f"nobody read the result of {named(job)}: {_why(job)}", cure, job)
@@ -29,7 +29,8 @@ def find(facts: Facts) -> Iterator[Finding]:
 def _why(job: Job) -> str:
     launch, polls = job.launch, job.polls
     if launch.file_prefix is not None:
-        return "its launch was not answered, so that no task can ask for it"
+        unknown = f", and whether it runs is not known: {job.msg}" if job.outcome is Outcome.UNREACHABLE else ""
+        return f"its launch was not answered, so that no task can ask for it{unknown}"
     if launch.misses:
         return why_missed(launch.misses[-1], launch)
     if launch.retried:

@@ -77,5 +77,7 @@ def test_without_a_task_jobs_that_were_collected_or_never_launched_are_not_meant
     assert Declaration().covers(job())
     assert not Declaration().covers(job(collected=True))
     assert not Declaration().covers(job(jid=None))
+    assert not Declaration().covers(job(jid=None, file_prefix="/jobs/j7."))
+    assert Declaration().covers(Job(launch(jid=None, file_prefix="/jobs/j7."), FakeHost(silent=True), CLOCK))
     assert not Declaration().covers(job(poll=5, ended_task=True))
     assert Declaration("Start it").covers(job(collected=True))

@@ -57,6 +57,16 @@ def test_survivors_are_found_on_a_host_that_did_not_answer_when_the_run_ended(tm
     assert kinds(run) == ["survivors"]
 
 
+@pytest.mark.parametrize(("silent", "found"), [(True, ["uncollected"]), (False, [])])
+def test_only_a_host_that_answers_can_say_that_a_launch_without_an_answer_left_no_job(
+    tmp_path: Path, *, silent: bool, found: list[str]
+) -> None:
+    launching = job_launched(None, event="job_launching", file_prefix="/jobs/j7.")
+    findings = run_of([task_started(), launching], tmp_path, FakeHost(silent=silent)).findings
+    assert [finding.kind for finding in findings] == found
+    assert all("and whether it runs is not known: host1 is frozen" in finding.what for finding in findings)
+
+
 @pytest.mark.parametrize(("poll", "found"), [(0, ["relaunched"]), (1, [])])
 def test_only_a_task_that_does_not_wait_for_its_jobs_launches_them_anew(
     tmp_path: Path, poll: int, found: list[str]

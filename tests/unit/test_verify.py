@@ -1,0 +1,52 @@
+"""What fails a test at its end."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_bgasync.declared import Declaration
+from pytest_bgasync.every import Every
+from pytest_bgasync.fates import Fates
+from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.spec import STRICT
+from pytest_bgasync.verify import settle
+
+from .made import CLOCK, FakeHost, job_file, job_launched, run_of, task_started
+
+
+@pytest.mark.parametrize(
+    ("declared", "fault"),
+    [
+        ({"within": 10}, "was still running after 10 s more instead of succeeded"),
+        ({"within": 10, "rc": 0}, "was still running after 10 s more instead of succeeded, has no rc instead of 0"),
+        ({"within": 10, "outcome": None}, "was still running after 10 s more"),
+        ({"within": 10, "outcome": Outcome.RUNNING}, None),
+        ({"outcome": Outcome.RUNNING}, None),
+        ({"within": 1000, "outcome": Outcome.RUNNING}, "ended as succeeded instead of running"),
+        ({"within": 1000, "rc": 0}, None),
+    ],
+)
+def test_a_declared_job_is_judged_by_how_it_stood_when_its_own_time_was_over(
+    tmp_path: Path, declared: dict[str, Any], fault: str | None
+) -> None:
+    """Here it ends a hundred playbook seconds after the test, and is looked at later still."""
+    launched = job_launched(at=time.time())
+    ended = job_file({"rc": 0}, written=CLOCK.at(time.time()) + 100)
+    run = run_of([task_started(), launched], tmp_path, FakeHost({launched["results_file"]: ended}))
+    faults = settle([run], CLOCK, [Declaration("Start it", **declared)], STRICT, patient=True).faults
+    assert [text.partition("\n")[0].partition("j1.1) ")[2] for text in faults] == ([] if fault is None else [fault])
+
+
+@pytest.mark.parametrize("outcome", [Outcome.UNREACHABLE, Outcome.LOST])
+def test_of_a_host_that_is_made_unreachable_no_job_is_uncollected(tmp_path: Path, outcome: Outcome) -> None:
+    other = [task_started("Other", "t2"), job_launched("j2.2", task="Other", task_id="t2")]
+    host = FakeHost(silent=outcome is Outcome.UNREACHABLE)
+    run = run_of([task_started(), job_launched(), *other], tmp_path, host)
+    fates = Fates(Every("Start it"), outcome, lambda _: None)
+    faults = settle([run], CLOCK, [], STRICT, fates, patient=True).faults
+    blamed = [text.partition(" on host1")[0] for text in faults]
+    assert blamed == ([] if host.silent else ["uncollected: nobody read the result of job 'Other'"])
