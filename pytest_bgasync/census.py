@@ -59,7 +59,7 @@ def take_census(container: Container, clock: Clock, question: Question) -> Censu
     return Census(
         now=clock.at(found["now"]),
         processes=attributed([_process(entry, found["now"], clock) for entry in found["processes"]]),
-        files={path: _job_file(entry, clock) for path, entry in found["files"].items()},
+        files={path: _job_file(entry, found["now"], clock) for path, entry in found["files"].items()},
         folders=found["folders"],
     )
 
@@ -90,9 +90,14 @@ def _process(entry: dict[str, Any], now: float, clock: Clock) -> Process:
     )
 
 
-def _job_file(entry: dict[str, Any] | None, clock: Clock) -> JobFile | None:
-    return (
-        None
-        if entry is None
-        else JobFile(entry["text"], clock.at(entry["written"]), entry["user"], entry["path"], entry["regular"])
+def _job_file(entry: dict[str, Any] | None, now: float, clock: Clock) -> JobFile | None:
+    if entry is None:
+        return None
+    return JobFile(
+        text=entry["text"],
+        written=clock.at(entry["written"]),
+        user=entry["user"],
+        path=entry["path"],
+        regular=entry["regular"],
+        age=now - entry["written"],
     )

@@ -24,6 +24,8 @@ GRACE = 10.0
 DYING = 2.0
 #: Real seconds after its start in which a module may not have come to run its command yet.
 PREPARING = 2.0
+#: Real seconds for which a job must look lost before it is: what is seen in one look may just be changing.
+SURE = 1.0
 #: How many hosts are asked at the same time.
 SIDE_BY_SIDE = 16
 HIDDEN_ARGS = "hidden because of no_log"
@@ -53,6 +55,7 @@ class Job:
         self._clock = clock
         self._seen = Verdict(Outcome.RUNNING, {})
         self._seen_at = launch.launched_at
+        self._surely_lost = False
         self._closed = False
         self._still = False
 
@@ -276,12 +279,15 @@ class Job:
             file = census.files.get(self.file or "")
             if file is not None and self.jid is None:  # the answer of its launch was lost
                 self._launch.jid, self._launch.results_file = basename(file.path), file.path
-            self._seen = judge(self._launch, file, census.processes, census.now)
-            self._seen_at = census.now
+            seen = judge(self._launch, file, census.processes, census.now)
+            if seen.outcome is Outcome.LOST and self._seen.outcome is Outcome.LOST:
+                self._surely_lost = census.now - self._seen_at > self._clock.playbook(SURE)
+            else:
+                self._seen, self._seen_at = seen, census.now
 
     def observe_unreachable(self, reason: str) -> None:
         """Note that its host does not answer; ``reason`` becomes its ``msg``."""
-        if not self._final:
+        if self._seen.outcome in (Outcome.RUNNING, Outcome.UNREACHABLE):
             self._seen = told(self._launch) or Verdict(Outcome.UNREACHABLE, {"msg": reason})
 
     def close(self) -> None:
@@ -323,6 +329,8 @@ class Job:
 
     @property
     def _final(self) -> bool:
+        if self._seen.outcome is Outcome.LOST:
+            return self._surely_lost
         return self._seen.outcome not in (Outcome.RUNNING, Outcome.UNREACHABLE)
 
     def _look(self) -> Verdict:

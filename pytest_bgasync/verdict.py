@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,8 +11,8 @@ from typing import Any
 from pytest_bgasync.launches import Launch
 from pytest_bgasync.outcome import Outcome
 
-#: Real seconds after its start in which a wrapper may not have come to make the runner's process
-#: group: before the job file is there, and after.
+#: Real seconds in which a wrapper may not have come to make the runner's process group: after its own start, as long
+#: as there is no job file, and after the file was written.
 STARTING, FORKING = 3.0, 0.5
 
 
@@ -77,6 +78,8 @@ class JobFile:
     path: str = ""
     regular: bool = True
     """False for a pipe or the like in its place."""
+    age: float = math.inf
+    """Real seconds since it was written, when it was looked at."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +98,7 @@ def judge(launch: Launch, file: JobFile | None, processes: Sequence[Process], no
     """
     if (found := _written(file) or told(launch)) is not None:
         return found
-    starting = STARTING if file is None else FORKING
-    if writer(processes, launch, starting) is not None:
+    if writer(processes, launch, file) is not None:
         return Verdict(Outcome.RUNNING, {})
     if launch.refused is not None:
         return Verdict(Outcome.FAILED, {"failed": True, "msg": launch.refused}, launch.launched_at)
@@ -106,17 +108,17 @@ def judge(launch: Launch, file: JobFile | None, processes: Sequence[Process], no
     return Verdict(Outcome.LOST, {"msg": f"{_state(file)}, and no process is left that could write a result"}, now)
 
 
-def writer(processes: Sequence[Process], launch: Launch, starting: float) -> Process | None:
+def writer(processes: Sequence[Process], launch: Launch, file: JobFile | None) -> Process | None:
     """Return the process that will write the job's result, None once there is no such process.
 
     The runner leads the job's process group. The supervisor above it writes only after it has
-    killed the runner at the limit, but may be there for some seconds more in any case. A
-    wrapper younger than ``starting`` real seconds may yet become the runner.
+    killed the runner at the limit, but may be there for some seconds more in any case. What
+    was seen before the file was written, or is about to write it, may yet become the runner.
     """
     for process in processes:
         if process.job == launch.token and process.is_wrapper and process.alive:
-            runs = process.pid == process.pgid or process.age < starting
-            if runs or process.age > launch.limit_wall - FORKING:
+            starts = process.age < STARTING if file is None else file.age < FORKING
+            if starts or process.pid == process.pgid or process.age > launch.limit_wall - FORKING:
                 return process
     return None
 
@@ -140,8 +142,9 @@ def attributed(processes: Sequence[Process], groups: Collection[EndedGroup] = ()
     for process in processes:
         for place in _places(process):
             leader = by_pid.get(place[1])
-            # The launcher is in the session of its connection, which is not the job's.
-            if process.job is not None and (leader is None or leader.job == process.job):
+            # The launcher is in the session of its connection, which is not the job's. A zombie has no marks any more.
+            own = leader is None or not leader.alive or leader.job == process.job
+            if process.job is not None and own:
                 places[place] = process.job
 
     def owner(process: Process) -> str | None:

@@ -197,16 +197,24 @@ def wait(jobs, end):
 def wait_for_process(pid, end):
     try:
         handle = os.pidfd_open(pid)
-    except AttributeError:  # before Python 3.9
-        while os.path.exists("/proc/%d" % pid) and time.monotonic() < end:
+    except ProcessLookupError:
+        return
+    except (AttributeError, OSError):  # Python before 3.9, or a kernel that does not know it or forbids it
+        while lives(pid) and time.monotonic() < end:
             time.sleep(0.1)
         return
-    except OSError:
-        return  # it has gone
     poller = select.poll()
     poller.register(handle, select.POLLIN)
     poller.poll(max(0, end - time.monotonic()) * 1000)
     os.close(handle)
+
+
+def lives(pid):
+    """Say whether a process is there and has not ended, as a zombie has."""
+    try:
+        return read("/proc/%d/stat" % pid).rpartition(b")")[2].split()[0] not in (b"Z", b"X")
+    except OSError:
+        return False
 
 
 def main():

@@ -21,8 +21,8 @@ def find(facts: Facts) -> Iterator[Finding]:
         census = facts.seen.get(job.machine)
         if census is None or job.results_file is None or job.outcome is Outcome.RUNNING:
             continue
-        folder = dirname(job.results_file)
-        if job.launch.erased_at is None and basename(job.results_file) in census.folders.get(folder, ()):
+        folder, erased = dirname(job.results_file), job.launch.erased_at
+        if (erased is None or erased < census.now) and basename(job.results_file) in census.folders.get(folder, ()):
             folders[job.machine, folder].append(job)
     for (machine, folder), jobs in folders.items():
         files = f"{len(jobs)} job file{'s' if len(jobs) > 1 else ''}"

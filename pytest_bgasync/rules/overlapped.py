@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
@@ -20,7 +21,8 @@ def find(facts: Facts) -> Iterator[Finding]:
     """Find jobs of a batch that were at work when the next one launched its own, and more jobs than throttle says."""
     for batch, following in facts.successions():
         own = [job for job in facts.jobs if batch.began <= job.launched_at < following.began]
-        later = [job for job in facts.jobs if job.launched_at >= following.began]
+        end = min((other.began for other in facts.batches if other.began > following.began), default=math.inf)
+        later = [job for job in facts.jobs if following.began <= job.launched_at < end]
         if later and (left := _at_work(own, later[0].launched_at)):
             what = f"{named(left[0])} was at work when serial let the next batch launch {named(later[0])}"
             yield Finding(KIND, left[0].task, left[0].host, what, CURE, left[0])

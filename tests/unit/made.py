@@ -112,6 +112,7 @@ class FakeHost:
     asked: int = 0
     signals: list[tuple[int, list[int]]] = field(default_factory=list)
     silent: bool = False
+    folders: dict[str, list[str]] = field(default_factory=dict)
 
     def census(self, question: Question) -> Census:
         self.asked += 1
@@ -121,7 +122,7 @@ class FakeHost:
             self.now,
             list(self.processes),
             {name: self.files.get(name) for name in question.files},
-            {folder: [] for folder in question.folders},
+            {folder: list(self.folders.get(folder, [])) for folder in question.folders},
         )
 
     def send_signal(self, signal: int, processes: Iterable[Process]) -> None:

@@ -45,6 +45,22 @@ def test_a_running_job_is_looked_at_anew() -> None:
     assert job.outcome is Outcome.SUCCEEDED
 
 
+def test_a_job_is_lost_for_good_once_it_has_looked_so_for_a_second() -> None:
+    host = FakeHost(now=50.0)
+    job = Job(launch(), host, CLOCK)
+    assert job.outcome is Outcome.LOST
+    host.processes, host.now = [process()], 55.0
+    assert (job.outcome, job.finished_at) == (Outcome.RUNNING, None)
+    host.processes = []
+    assert (job.outcome, job.finished_at) == (Outcome.LOST, 55.0)
+    host.silent, host.now = True, 70.0
+    assert job.outcome is Outcome.LOST
+    host.silent = False
+    assert (job.outcome, job.finished_at) == (Outcome.LOST, 55.0)
+    host.files["/job"] = job_file({"rc": 0})
+    assert job.outcome is Outcome.LOST
+
+
 def test_a_closed_job_keeps_what_was_seen_last() -> None:
     host = FakeHost(processes=[process()])
     job = Job(launch(), host, CLOCK)

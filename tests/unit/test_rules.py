@@ -67,6 +67,28 @@ def test_only_a_host_that_answers_can_say_that_a_launch_without_an_answer_left_n
     assert all("and whether it runs is not known: host1 is frozen" in finding.what for finding in findings)
 
 
+@pytest.mark.parametrize(("now", "found"), [(5.0, []), (15.0, ["left_behind"])])
+def test_a_job_file_that_is_there_after_a_cleanup_was_written_anew(
+    tmp_path: Path, now: float, found: list[str]
+) -> None:
+    """A folder that was seen before the cleanup says nothing."""
+    erased = event("job_erased", 101.0, jid="j1.1", task_id="t2", host="host1")  # at playbook second 10
+    host = FakeHost({FILE: job_file({"rc": 0})}, folders={"/root/.ansible_async": ["j1.1"]}, now=now)
+    assert kinds(run_of([*LAUNCHED, erased], tmp_path, host)) == found
+
+
+@pytest.mark.parametrize(("launched", "found"), [(101.5, True), (102.5, False)])
+def test_jobs_of_the_next_play_do_not_count_for_the_batches_of_one(
+    tmp_path: Path, launched: float, *, found: bool
+) -> None:
+    """The first play has two batches, the second one begins at 102."""
+    plays = [event("play_started", 100.0 + n, play="p", play_id=str(n // 2), hosts=["all"]) for n in range(3)]
+    jobs = [job_launched("j1.1", 100.5), job_launched("j2.2", launched)]
+    host = FakeHost(processes=[process(job="token-of-j1.1")])
+    events = sorted([*plays, *jobs], key=lambda event: event["at"])
+    assert ("overlapped" in kinds(run_of(events, tmp_path, host))) is found
+
+
 @pytest.mark.parametrize(("poll", "found"), [(0, ["relaunched"]), (1, [])])
 def test_only_a_task_that_does_not_wait_for_its_jobs_launches_them_anew(
     tmp_path: Path, poll: int, found: list[str]

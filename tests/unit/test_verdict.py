@@ -103,11 +103,11 @@ def test_only_a_living_runner_of_its_own_keeps_a_job_running(left: Process, outc
     [
         (None, 2.0, Outcome.RUNNING),
         (None, 4.0, Outcome.LOST),
-        (job_file(STARTED), 0.3, Outcome.RUNNING),
-        (job_file(STARTED), 2.0, Outcome.LOST),
+        (replace(job_file(STARTED), age=0.3), 2.0, Outcome.RUNNING),
+        (replace(job_file(STARTED), age=2.0), 2.0, Outcome.LOST),
     ],
 )
-def test_a_wrapper_that_has_just_started_may_yet_become_the_runner(
+def test_a_wrapper_that_was_seen_before_it_wrote_the_file_or_just_after_may_yet_become_the_runner(
     file: JobFile | None, age: float, outcome: Outcome
 ) -> None:
     assert judge(launch(), file, [process(11, pgid=9, age=age)], NOW).outcome is outcome
@@ -188,6 +188,12 @@ def test_what_is_not_in_a_place_of_the_job_is_not_the_jobs(other: Process) -> No
 def test_the_session_in_which_a_job_is_launched_is_not_the_jobs() -> None:
     shell, launcher = command(8), process(9, ppid=8, pgid=8, sid=8)
     assert [p.job for p in attributed([shell, launcher, command(30, sid=8)])] == [None, "token", None]
+
+
+def test_a_leader_that_has_ended_keeps_its_group_for_the_job() -> None:
+    leader = command(10, state="Z", pgid=10, sid=10)
+    marked, unmarked = process(11, pgid=10, sid=10), command(30, pgid=10, sid=10)
+    assert [p.job for p in attributed([leader, marked, unmarked])][1:] == ["token", "token"]
 
 
 @pytest.mark.parametrize(("born", "job"), [(20.0, "token"), (31.0, None)])
