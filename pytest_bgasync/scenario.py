@@ -121,7 +121,7 @@ class Scenario:
 
     def variables(self, name: str) -> Mapping[str, Any]:
         """Return the connection variables of a host."""
-        return ssh.ansible_variables(self._address(name), self._key, self.control)
+        return ssh.ansible_variables(name, self._address(name), self._key, self.control)
 
     def names(self) -> dict[str, str]:
         """Return the names of hosts and services by their addresses."""

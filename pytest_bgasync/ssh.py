@@ -26,6 +26,17 @@ OPTIONS = {
     "ServerAliveCountMax": "4",
 }
 
+#: Settings of Ansible's ssh plugin that stay empty. With a control_path of the author's several hosts, all at one
+#: address, could share one connection.
+UNWANTED = (
+    "ansible_control_path",
+    "ansible_scp_extra_args",
+    "ansible_sftp_extra_args",
+    "ansible_ssh_extra_args",
+    "ansible_ssh_pkcs11_provider",
+    "ansible_ssh_private_key",
+)
+
 
 @dataclass(frozen=True)
 class Key:
@@ -62,16 +73,27 @@ def answers(address: tuple[str, int], deadline: Deadline) -> bool:
         return False
 
 
-def ansible_variables(address: tuple[str, int], key: Key, control: Path) -> dict[str, Any]:
-    """Return the connection variables of a host. ``control`` is the folder for shared connections."""
+def ansible_variables(name: str, address: tuple[str, int], key: Key, control: Path) -> dict[str, Any]:
+    """Return the connection variables of the host ``name``. ``control`` is the folder for shared connections.
+
+    All that could lead the connection elsewhere is set, because Ansible asks the author's ansible.cfg
+    and environment for what no variable sets.
+    """
     return {
+        **dict.fromkeys(UNWANTED, ""),
         "ansible_connection": "ssh",
-        "ansible_host": address[0],
+        # What templates write into files of other hosts, where that name can be resolved; ssh_args has the address.
+        "ansible_host": name,
         "ansible_port": address[1],
         "ansible_user": USER,
         "ansible_ssh_private_key_file": str(key.private),
         "ansible_ssh_pipelining": True,
-        "ansible_ssh_args": "-F none -o ControlMaster=auto -o ControlPersist=60s",
+        "ansible_ssh_executable": "ssh",
+        "ansible_sftp_executable": "sftp",
+        "ansible_scp_executable": "scp",
+        "ansible_ssh_transfer_method": "smart",
+        # The first, and ssh takes what it reads first.
+        "ansible_ssh_args": f"-F none -o HostName={address[0]} -o ControlMaster=auto -o ControlPersist=60s",
         "ansible_ssh_common_args": " ".join(f"-o {name}={value}" for name, value in OPTIONS.items()),
         "ansible_control_path_dir": str(control),
         "ansible_host_key_checking": False,

@@ -85,6 +85,17 @@ def test_groups_and_names_between_hosts(bgasync: Lab) -> None:
     assert all(bgasync.hosts["db1"].ip in r.stdout for r in run.results("Reach the database"))
 
 
+#: What an ansible.cfg may say, too. This path is the same for all hosts that are at one address.
+SETTINGS = {
+    "ANSIBLE_SSH_CONTROL_PATH": "%(directory)s/%%h-%%r",
+    "ANSIBLE_SSH_EXECUTABLE": "/bin/false",
+    "ANSIBLE_SSH_EXTRA_ARGS": "-o ProxyCommand=false",
+    "ANSIBLE_SFTP_EXTRA_ARGS": "-o ProxyCommand=false",
+    "ANSIBLE_SSH_TRANSFER_METHOD": "scp",
+    "ANSIBLE_SCP_EXECUTABLE": "/bin/false",
+}
+
+
 @pytest.mark.parametrize("extra_vars", [{}, {"ansible_connection": "local", "ansible_host": "192.0.2.1"}])
 def test_no_variable_of_the_author_leads_out_of_the_scenario(bgasync: Lab, extra_vars: dict[str, str]) -> None:
     run = bgasync.run_text(
@@ -99,6 +110,11 @@ def test_no_variable_of_the_author_leads_out_of_the_scenario(bgasync: Lab, extra
     - name: Where else
       ansible.builtin.command: hostname
       delegate_to: localhost
+    - name: Reach what is called its address
+      ansible.builtin.command: getent hosts {{ hostvars['web1'].ansible_host }}
+      delegate_to: localhost
+    - name: Copy
+      ansible.builtin.copy: {content: here, dest: /tmp/copied}
     - name: Remember
       ansible.builtin.set_fact: {ansible_connection: local}
     - name: Where now
@@ -120,8 +136,11 @@ def test_no_variable_of_the_author_leads_out_of_the_scenario(bgasync: Lab, extra
       ansible.builtin.command: hostname
 """,
         extra_vars=extra_vars,
+        env=SETTINGS,
     )
     assert [run.result(task).stdout for task in ("Where", "Where else", "Where now")] == ["web1", "localhost", "web1"]
+    assert run.result("Reach what is called its address").stdout.split()[0] == bgasync.host.ip
+    assert bgasync.host.read("/tmp/copied") == "here"
     assert run.result("Recall").msg == "blue"
     for task, name in (("Delegate to a stranger", "production.example.com"), ("Where on a stranger", "stranger")):
         assert run.result(task).status == "unreachable"

@@ -6,25 +6,21 @@ that cannot be resolved, so that it is unreachable instead of somebody's real ma
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable
 from typing import Any
 
 from ansible.vars.manager import VariableManager
 
-#: Variables that would lead elsewhere, or ask for what a container does not want.
+#: Variables that say the same as one that is set, or ask for what a container does not want.
 OTHERS = (
     "ansible_password",
+    "ansible_private_key",
     "ansible_private_key_file",
-    "ansible_scp_extra_args",
-    "ansible_sftp_extra_args",
-    "ansible_ssh_executable",
-    "ansible_ssh_extra_args",
     "ansible_ssh_host",
     "ansible_ssh_pass",
     "ansible_ssh_password",
     "ansible_ssh_port",
-    "ansible_ssh_private_key",
-    "ansible_ssh_transfer_method",
     "ansible_ssh_user",
 )
 
@@ -39,11 +35,16 @@ def _connected(get_vars: Callable[..., Any], connections: dict[str, dict[str, An
         if host is not None:
             for name in OTHERS:
                 variables.pop(name, None)
-            variables.update(connections.get(host.name) or _nowhere(host.name))
+            variables.update(connections.get(host.name) or _nowhere(host.name, connections))
         return variables
 
     return connected
 
 
-def _nowhere(name: str) -> dict[str, Any]:
-    return {"ansible_connection": "ssh", "ansible_host": f"{name}.is-not-in-this-scenario.invalid", "ansible_port": 22}
+def _nowhere(name: str, connections: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """Return variables that lead to no machine, and leave nothing to the author's configuration."""
+    nowhere = f"{name}.is-not-in-this-scenario.invalid"
+    some = next(iter(connections.values()))
+    # In front of the address of a container, because ssh takes what it reads first.
+    ssh_args = f"-o {shlex.quote(f'HostName={nowhere}')} {some['ansible_ssh_args']}"
+    return {**some, "ansible_host": nowhere, "ansible_port": 22, "ansible_ssh_args": ssh_args}
