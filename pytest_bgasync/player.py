@@ -22,6 +22,8 @@ from pytest_bgasync.runs import Run
 
 #: The exit status of ansible-playbook when SIGINT has ended it.
 INTERRUPTED = 99
+#: What Ansible says, from 2.16 to 2.21, when one of its workers has gone.
+DEAD_WORKER = "A worker was found in a dead state"
 #: Arguments with which ansible-playbook only says something.
 PLAYS_NOTHING = {"--syntax-check", "--list-tasks", "--list-tags", "--list-hosts", "--version", "--help", "-h"}
 
@@ -114,13 +116,10 @@ class Player:
         """
         order, rc = self.order, self._process.wait()
         run = self._run()
-        if rc < 0 or _was_cut_short(run):
+        if (killed := _killed(run, rc)) is not None:
             end_processes(order.folder)
-            what, how = "ansible-playbook", f"by {signal.Signals(-rc).name} " if rc < 0 else ""
-            if rc != INTERRUPTED and rc > 0:
-                what = "a worker of ansible-playbook"
             raise PlaybookKilled(
-                f"{what} was ended {how}from outside{last_task(run)}:"
+                f"{killed} from outside{last_task(run)}:"
                 " find out who did (the kernel, when memory runs out), and run it again",
                 run,
             )
@@ -152,6 +151,21 @@ class Player:
             self._gate.close()
         wall = time.monotonic() - self.started
         return Run(self.order, self._process.returncode, self.began, wall, self.hosts, self.patience, self.known)
+
+
+def _killed(run: Run, rc: int) -> str | None:
+    """Say what of a run was ended by others; None of a run that came to its own end, however bad."""
+    if rc < 0:
+        known = {number.value: number.name for number in signal.Signals}
+        return f"ansible-playbook was ended by {known.get(-rc, f'signal {-rc}')}"
+    if not _was_cut_short(run):
+        return None
+    if rc == INTERRUPTED:
+        return "ansible-playbook was ended"
+    # Ansible gives up in the middle of a task for errors of the author's, too.
+    if DEAD_WORKER in " ".join((run.stderr + run.stdout).split()):
+        return "a worker of ansible-playbook was ended"
+    return None
 
 
 def _was_cut_short(run: Run) -> bool:

@@ -150,9 +150,15 @@ def test_an_argument_of_run_that_cannot_be_meant(inner: Inner, options: str, sen
 
 def test_a_playbook_that_fails_is_a_run_and_no_error(inner: Inner) -> None:
     inner.file("play.yml", PLAY.replace("'true'", "'false'"))
+    inner.file("misspelt.yml", f"{PLAY}      changed_when: true\n      notify: No such handler\n")
+    inner.file("tasks.yml", "- [no: YAML\n")
+    inner.file("free.yml", "- {hosts: all, strategy: free, gather_facts: false, tasks: [include_tasks: tasks.yml]}\n")
     inner.test(
         """
         def test_one(bgasync):
+            # Ansible gives these two up in the middle of a task.
+            for playbook in "misspelt.yml", "free.yml":
+                assert bgasync.run(playbook).rc > 0
             run = bgasync.run("play.yml")
             assert run.rc == 2 and not run.ok
             assert run.result("ansible.builtin.command").status == "failed"
