@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -20,16 +21,15 @@ from docker.context import Context, ContextAPI
 from docker.errors import DockerException
 
 from pytest_bgasync.clock import Deadline
-from pytest_bgasync.errors import EngineNotFound, EngineRefused
+from pytest_bgasync.errors import EngineMissing, EngineNotFound, EngineRefused
 from pytest_bgasync.locks import FileLock, cache_folder, locked
+from pytest_bgasync.processes import identify, is_alive
 
 INSTALL = (
     "install Docker or Podman (on Debian and Ubuntu: apt-get install docker.io), or name one that runs in DOCKER_HOST"
 )
 #: Real seconds that an engine may take to answer, and to start.
 ANSWER, START = 30, 60
-#: Seconds by which the start of a process may seem to move when the clock is set.
-TOLERANCE = 2
 
 #: What a client raises when its engine refuses, and when that has gone: requests' own errors are OSErrors.
 FAILURES = (DockerException, OSError)
@@ -74,14 +74,24 @@ def find(environ: Mapping[str, str] | None = None) -> Engine:
     service = Service()
     service.join()
     try:
-        engine = _answering(environ, service)
+        engine = _found(environ, service)
         if engine is None:
             with locked("engine-start", within=START):
-                engine = _answering(environ, service) or _started(environ, service)
+                engine = _found(environ, service) or _started(environ, service)
     except BaseException:
         service.leave()
         raise
     return engine
+
+
+def _found(environ: Mapping[str, str], service: Service) -> Engine | None:
+    """Return the first engine that answers; None if there is none, or one can be started beside those that refuse."""
+    try:
+        return _answering(environ, service)
+    except EngineRefused:
+        if _named(environ) is not None or os.geteuid() == 0 or _program(environ, "podman") is None:
+            raise
+        return None
 
 
 def _answering(environ: Mapping[str, str], service: Service) -> Engine | None:
@@ -197,15 +207,24 @@ def reason(error: Exception) -> str:
     return (text.strip() or type(error).__name__).splitlines()[0][:300]
 
 
+def _program(environ: Mapping[str, str], name: str) -> str | None:
+    return shutil.which(name, path=environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin:/sbin")
+
+
 def _started(environ: Mapping[str, str], service: Service) -> Engine:
-    path = environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin:/sbin"
-    dockerd, podman = shutil.which("dockerd", path=path), shutil.which("podman", path=path)
+    dockerd, podman = _program(environ, "dockerd"), _program(environ, "podman")
     root = os.geteuid() == 0
     if dockerd and root:
         service.start([dockerd], unit="docker")
     elif podman:
         socket = (Path("/run") if root else _runtime(environ)) / "podman/podman.sock"
-        socket.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            socket.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise EngineNotFound(
+                f"no container engine answers, and Podman has no place for its socket ({error}):"
+                " log in anew, or name a folder of your own in XDG_RUNTIME_DIR"
+            ) from None
         service.start([podman, "system", "service", "--time=0", f"unix://{socket}"])
     elif dockerd:
         raise EngineNotFound(
@@ -213,19 +232,18 @@ def _started(environ: Mapping[str, str], service: Service) -> Engine:
             " start it (sudo systemctl start docker), or name one that runs in DOCKER_HOST"
         )
     else:
-        raise EngineNotFound(f"no container engine answers and none is installed: {INSTALL}")
+        raise EngineMissing(f"no container engine answers and none is installed: {INSTALL}")
     engine: list[Engine] = []
 
     def answers() -> bool:
-        found = _answering(environ, service)
+        found = _found(environ, service)
         engine.extend([found] if found else [])
         return bool(engine) or not service.running
 
     Deadline(START).wait_for(answers, every=0.1)
     if not engine:
         raise EngineNotFound(
-            f"the container engine was started but did not answer within {START} s;"
-            f" its log {service.log} ends with: {service.log_tail()}"
+            f"the container engine was started but did not answer within {START} s; {service.last_words()}"
         )
     return engine[0]
 
@@ -246,22 +264,27 @@ class Service:
         self._users.acquire(shared=True, within=START)
 
     def start(self, command: list[str], *, unit: str | None = None) -> None:
-        """Start the engine: the systemd ``unit`` where there is systemd, else ``command``."""
+        """Start the engine: the systemd ``unit`` where there is systemd, else ``command``; raises EngineNotFound."""
         if unit and Path("/run/systemd/system").is_dir():
-            subprocess.run(["systemctl", "start", unit], check=False, timeout=START)
-            self._note.write_text(json.dumps({"unit": unit}))
+            before = _invocation(unit)
+            if not _systemctl("start", unit):
+                raise EngineNotFound(
+                    f"no container engine answers, and systemd could not start {unit}: see journalctl -u {unit}"
+                )
+            if (invocation := _invocation(unit)) != before:  # else somebody else was quicker
+                self._note.write_text(json.dumps({"unit": unit, "invocation": invocation}))
             return
         with self.log.open("wb") as log:
             self._started = psutil.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        self._note.write_text(json.dumps({"pid": self._started.pid, "born": self._started.create_time()}))
+        self._note.write_text(json.dumps(identify(self._started.pid)))
 
     @property
     def running(self) -> bool:
         """True while the engine that was started is there."""
         note = self._read_note()
-        return note is not None and ("unit" in note or self._process(note) is not None)
+        return note is not None and _is_ours(note)
 
     def leave(self) -> None:
         """Stop being a user; the last one ends the engine and waits until it has gone."""
@@ -272,11 +295,14 @@ class Service:
         finally:
             self._users.release()
 
-    def log_tail(self) -> str:
-        """Return the lines of the engine's log that say why it ended, else its last ones, as one."""
+    def last_words(self) -> str:
+        """Say where the log of the engine is, with the lines that say why it ended, else its last ones."""
+        note = self._read_note() or {}
+        if "unit" in note:
+            return f"see journalctl -u {note['unit']}"
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
         telling = [line for line in lines if _LAST_WORDS.match(line)]
-        return " / ".join((telling or lines)[-3:])
+        return f"its log {self.log} ends with: {' / '.join((telling or lines)[-3:])}"
 
     def _read_note(self) -> dict[str, Any] | None:
         try:
@@ -285,20 +311,42 @@ class Service:
             return None
         return note
 
-    def _process(self, note: dict[str, Any]) -> psutil.Process | None:
-        try:
-            process = psutil.Process(int(note["pid"]))
-            same = abs(process.create_time() - note["born"]) <= TOLERANCE and process.status() != psutil.STATUS_ZOMBIE
-        except psutil.Error:
-            return None
-        return process if same else None
-
     def _stop(self, note: dict[str, Any]) -> None:
+        if not _is_ours(note):
+            return
         if "unit" in note:
-            subprocess.run(["systemctl", "stop", f"{note['unit']}.socket", note["unit"]], check=False, timeout=START)
-        elif (process := self._process(note)) is not None:
+            _systemctl("stop", f"{note['unit']}.socket", note["unit"])
+            return
+        with suppress(psutil.NoSuchProcess):
+            process = psutil.Process(int(note["pid"]))
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(START)
             except psutil.TimeoutExpired:
                 process.kill()
+
+
+def _is_ours(note: dict[str, Any]) -> bool:
+    """Say whether the engine of a note runs as it was started; what others started since, or the boot, is theirs."""
+    try:
+        if "unit" in note:
+            return str(note["invocation"]) == _invocation(note["unit"]) != ""
+        return is_alive(note) is True
+    except (ValueError, TypeError, KeyError):
+        return False
+
+
+def _systemctl(*words: str) -> bool:
+    """Say whether systemd did what it was asked."""
+    try:
+        return subprocess.run(["systemctl", *words], check=False, timeout=START).returncode == 0
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+
+
+def _invocation(unit: str) -> str:
+    """Return what tells one start of a unit from any other; empty when it cannot be had."""
+    with suppress(OSError, subprocess.TimeoutExpired):
+        asked = ["systemctl", "show", "--property=InvocationID", "--value", unit]
+        return subprocess.run(asked, check=False, timeout=START, capture_output=True, text=True).stdout.strip()
+    return ""

@@ -15,6 +15,10 @@ class EngineNotFound(BgasyncError):
     """No container engine answers, and none could be started."""
 
 
+class EngineMissing(EngineNotFound):
+    """No container engine answers, and none is installed."""
+
+
 class EngineRefused(EngineNotFound):
     """A container engine is there, but does not let this user in."""
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from pytest_bgasync import engine
-from pytest_bgasync.errors import BgasyncError, EngineNotFound, EngineRefused
+from pytest_bgasync.errors import BgasyncError, EngineMissing
 from pytest_bgasync.images import Images
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,12 +20,10 @@ def say(line: str) -> None:
 
 
 def find_engine() -> engine.Engine:
-    """Return an engine that answers or can be started; as root on Debian or Ubuntu install one where there is none."""
+    """Return an engine that answers or can be started; as root on Debian or Ubuntu install one where none is."""
     try:
         return engine.find()
-    except EngineRefused:
-        raise
-    except EngineNotFound:
+    except EngineMissing:
         if os.geteuid() != 0 or not shutil.which("apt-get"):
             raise
     say("installing docker.io")

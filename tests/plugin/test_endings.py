@@ -263,7 +263,7 @@ def dead_owner() -> str:
     """Return the label of a process of this machine that has ended."""
     with subprocess.Popen(["true"]) as process:
         process.wait()
-    return json.dumps({**json.loads(owner_label()[OWNER]), "pid": process.pid, "born": 1.0})
+    return json.dumps({**json.loads(owner_label()[OWNER]), "pid": process.pid, "ticks": 1})
 
 
 KINDS = ["network", "container", "running container"]
@@ -281,7 +281,7 @@ def test_clean_removes_what_a_dead_run_left(inner: Inner, things: Things, kind: 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_clean_leaves_alone_what_is_not_of_a_dead_run(inner: Inner, things: Things, kind: str) -> None:
-    elsewhere = json.dumps({"domain": "another machine", "pid": os.getpid(), "born": 1.0})
+    elsewhere = json.dumps({"domain": "another machine", "pid": os.getpid(), "ticks": 1})
     reused = json.loads(owner_label()[OWNER])
     kept = {
         "no label": {},
@@ -301,7 +301,7 @@ def test_clean_leaves_alone_what_is_not_of_a_dead_run(inner: Inner, things: Thin
 
 def test_a_pid_that_another_process_has_now_is_a_dead_run(inner: Inner, things: Things) -> None:
     owner = json.loads(owner_label()[OWNER])
-    thing = things.make("network", {OWNER: json.dumps({**owner, "born": owner["born"] - 100})})
+    thing = things.make("network", {OWNER: json.dumps({**owner, "ticks": owner["ticks"] - 100})})
     assert inner.bgasync("clean").rc == 0
     wait_until(lambda: not things.there(thing), within=20, what="the removal")
 

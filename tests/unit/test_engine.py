@@ -19,8 +19,9 @@ from docker.context import ContextAPI
 from docker.errors import DockerException
 
 from pytest_bgasync.engine import find
-from pytest_bgasync.errors import EngineNotFound, EngineRefused
+from pytest_bgasync.errors import EngineMissing, EngineNotFound, EngineRefused
 from pytest_bgasync.locks import FileLock
+from pytest_bgasync.processes import identify
 
 SYSTEM, PODMAN = "unix:///var/run/docker.sock", "unix:///run/podman/podman.sock"
 
@@ -179,9 +180,34 @@ def test_another_engine_is_taken_where_the_first_refuses(machine: Machine) -> No
     assert found(machine.environ) == PODMAN
 
 
+def test_podman_is_started_where_docker_refuses(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started = tmp_path / "started"
+    install(monkeypatch, tmp_path / "bin-podman" / "podman", f"touch {started}\nexec sleep 600\n", uid=1000)
+    podman = f"unix://{tmp_path}/podman/podman.sock"
+    machine.sockets, machine.refusing, ping = [SYSTEM, podman], [SYSTEM], machine.ping
+
+    def answers_once_started(url: str) -> None:
+        machine.answering = [podman] if started.exists() else []
+        ping(url)
+
+    monkeypatch.setattr(machine, "ping", answers_once_started)
+    assert found({**machine.environ, "XDG_RUNTIME_DIR": str(tmp_path)}) == podman
+
+
+def test_podman_without_a_place_for_its_socket(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path / "bin-podman" / "podman", "exit 1\n", uid=1000)
+    (tmp_path / "file").touch()
+    with pytest.raises(EngineNotFound, match=r"Podman has no place for its socket .*XDG_RUNTIME_DIR"):
+        find({**machine.environ, "XDG_RUNTIME_DIR": str(tmp_path / "file")})
+
+
 def test_where_none_is_installed_one_sentence_says_what_to_install(machine: Machine) -> None:
     with pytest.raises(
-        EngineNotFound, match=r"none is installed: install Docker or Podman .*apt-get install docker\.io"
+        EngineMissing, match=r"none is installed: install Docker or Podman .*apt-get install docker\.io"
     ):
         find(machine.environ)
 
@@ -269,10 +295,58 @@ def test_a_process_that_has_got_the_pid_of_a_started_engine_is_left_alone(machin
     machine.sockets = machine.answering = [SYSTEM]
     with subprocess.Popen(["sleep", "600"]) as other:
         engine = find(machine.environ)
-        (cache / "engine.json").write_text(json.dumps({"pid": other.pid, "born": 1.0}))
+        (cache / "engine.json").write_text(json.dumps({**identify(other.pid), "ticks": 1}))
         engine.close()
         assert other.poll() is None
         other.kill()
+
+
+#: A systemd that knows one unit; a file holds which start of it this is.
+SYSTEMD = """\
+case $1 in
+    start) echo first >{0}/invocation ;;
+    stop) rm {0}/invocation ;;
+    show) cat {0}/invocation ;;
+esac 2>/dev/null
+"""
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_unit_of_systemd_is_stopped_only_where_it_runs_as_it_was_started(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, restarted: bool
+) -> None:
+    install(monkeypatch, tmp_path / "dockerd", "exit 1\n")
+    install_systemd(monkeypatch, tmp_path, SYSTEMD.format(tmp_path))
+    machine.sockets, invocation, ping = [SYSTEM], tmp_path / "invocation", machine.ping
+
+    def answers_once_started(url: str) -> None:
+        machine.answering = [SYSTEM] if invocation.exists() else []
+        ping(url)
+
+    monkeypatch.setattr(machine, "ping", answers_once_started)
+    engine = find(machine.environ)
+    if restarted:
+        invocation.write_text("by somebody\n")
+    engine.close()
+    assert invocation.exists() is restarted
+
+
+def test_a_unit_that_systemd_cannot_start_is_told_at_once(
+    machine: Machine, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path / "dockerd", "exit 1\n")
+    install_systemd(monkeypatch, tmp_path, "exit 1\n")
+    with pytest.raises(EngineNotFound, match=r"systemd could not start docker: see journalctl -u docker$"):
+        find(machine.environ)
+    assert not (cache / "engine.json").exists()
+
+
+def install_systemd(monkeypatch: pytest.MonkeyPatch, folder: Path, text: str) -> None:
+    program = folder / "systemctl"
+    program.write_text("#!/bin/sh\n" + text)
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}{os.pathsep}{os.environ['PATH']}")
+    monkeypatch.setattr(Path, "is_dir", lambda _: True)
 
 
 def test_an_engine_that_others_started_is_left_running(machine: Machine, cache: Path) -> None:

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -16,7 +17,7 @@ import pytest
 from docker.errors import APIError
 
 from pytest_bgasync.engine import Engine
-from pytest_bgasync.owner import ABANDONED, OWNER, make_folder, owner_label, sweep
+from pytest_bgasync.owner import ABANDONED, OWNER, made_by, make_folder, owner_label, sweep
 
 OURS: dict[str, Any] = json.loads(owner_label()[OWNER])
 
@@ -26,13 +27,17 @@ def stamp(age: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(time.time() - age)) + ".123456789Z"
 
 
+def moment(stamped: str) -> int:
+    return int(datetime.fromisoformat(stamped[:19] + "+00:00").timestamp())
+
+
 def ended_pid() -> int:
     return subprocess.Popen([sys.executable, "-c", ""]).wait() or 2**22 + 1  # above every pid of Linux
 
 
 OLD, YOUNG = stamp(ABANDONED + 60), stamp(60)
 DEAD = json.dumps({**OURS, "pid": ended_pid()})
-REUSED = json.dumps({**OURS, "born": OURS["born"] - 60})
+REUSED = json.dumps({**OURS, "ticks": OURS["ticks"] - 1})
 ALIVE = json.dumps(OURS)
 ELSEWHERE = json.dumps({**OURS, "domain": "another machine"})
 
@@ -41,10 +46,12 @@ class Thing:
     """A container, network or image of the fake engine; it remembers that it was removed."""
 
     def __init__(self, label: str, created: str, status: str = "created", *, busy: bool = False) -> None:
-        self.name = self.id = self.short_id = "thing"
+        self.name = "thing"
         self.status = status
         self.labels = {OWNER: label}
         self.attrs = {"Created": created, "Labels": self.labels, "Config": {"Labels": self.labels}}
+        #: How the engine lists an image.
+        self.listed = {"Id": "sha256:thing", "Labels": self.labels, "Created": moment(created)}
         self.busy = busy
         self.removed = False
 
@@ -61,7 +68,11 @@ def swept(**things: Thing) -> list[str]:
         found = [things[kind]] if kind in things else []
         return SimpleNamespace(list=lambda **_: found, remove=lambda _: found[0].remove())
 
+    def images(**_: object) -> list[dict[str, Any]]:
+        return [things["image"].listed] if "image" in things else []
+
     client = SimpleNamespace(**{f"{kind}s": listing(kind) for kind in ("container", "network", "image")})
+    client.api = SimpleNamespace(images=images)
     return sweep(cast(Engine, SimpleNamespace(client=client)))
 
 
@@ -116,6 +127,54 @@ def test_a_folder_of_this_process_stays_and_that_of_a_dead_one_goes(temporary: P
     assert sorted(temporary.iterdir()) == sorted([ours, other])
 
 
+@pytest.mark.parametrize(
+    ("domain", "age", "removed"),
+    [
+        pytest.param("another-boot pid:[1]", ABANDONED + 60, True, id="of another boot and old"),
+        pytest.param("another-boot pid:[1]", 60, False, id="of another boot and young"),
+        pytest.param(
+            OURS["domain"].split()[0] + " pid:[1]", 9 * ABANDONED, False, id="of other processes of this boot"
+        ),
+    ],
+)
+def test_a_folder_that_nobody_can_be_asked_about_goes_when_it_is_of_another_boot(
+    domain: str, age: float, removed: bool
+) -> None:
+    folder = make_folder()
+    (folder / OWNER).write_text(json.dumps({**OURS, "domain": domain}))
+    os.utime(folder / OWNER, times=(time.time() - age,) * 2)
+    assert swept() == ([f"folder {folder}"] if removed else [])
+
+
+def test_an_engine_that_does_not_list_what_it_has_is_asked_another_time() -> None:
+    def fail(**_: object) -> None:
+        raise APIError("no such image")
+
+    thing = Thing(DEAD, OLD)
+    broken, whole = SimpleNamespace(list=fail), SimpleNamespace(list=lambda **_: [thing])
+    client = SimpleNamespace(containers=broken, networks=whole, api=SimpleNamespace(images=fail))
+    assert sweep(cast(Engine, SimpleNamespace(client=client))) == ["network thing"]
+
+
+BUILD = """\
+Step 1/4 : FROM app:latest
+ ---> aaaaaaaaaaaa
+Step 2/4 : ENV A=1
+ ---> Using cache
+ ---> bbbbbbbbbbbb
+Step 3/4 : RUN date
+ ---> Running in 111111111111
+ ---> Removed intermediate container 111111111111
+ ---> cccccccccccc
+Step 4/4 : COPY x /x
+ ---> dddddddddddd
+"""
+
+
+def test_of_a_build_only_what_it_has_made_is_its_own() -> None:
+    assert made_by(BUILD) == {"cccccccccccc", "dddddddddddd"}
+
+
 def test_a_label_names_this_process() -> None:
     assert OURS["pid"] == os.getpid()
-    assert set(OURS) == {"domain", "pid", "born"}
+    assert set(OURS) == {"domain", "pid", "ticks"}
