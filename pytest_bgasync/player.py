@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import shutil
 import signal
+import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -63,7 +63,10 @@ class Player:
         order = self.order
         self.patience = Deadline(order.deadline)
         self._gate = Gate(order.folder / "gate", self._arrived) if order.pause_before or order.fates else None
+        # The callback ends its process when this connection closes, as it does when this process dies.
+        self._leash, theirs = socket.socketpair()
         contract = {
+            "leash": theirs.fileno(),
             "events": str(order.folder / "events.jsonl"),
             "time_scale": order.clock.scale,
             "limit_floor": LIMIT_FLOOR,
@@ -79,10 +82,11 @@ class Player:
             "BGASYNC_RUN": str(order.folder / "run.json"),
             "ANSIBLE_LOCAL_TEMP": str(order.folder / "tmp"),
         }
-        with (order.folder / "stdout").open("wb") as out, (order.folder / "stderr").open("wb") as err:
+        with theirs, (order.folder / "stdout").open("wb") as out, (order.folder / "stderr").open("wb") as err:
             self._process = subprocess.Popen(
-                [*_ends_with_us(), *order.command],
+                order.command,
                 stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env, cwd=order.cwd, start_new_session=True,
+                pass_fds=[theirs.fileno()],
             )  # fmt: skip
 
     @property
@@ -115,6 +119,7 @@ class Player:
         Raises PlaybookKilled, PlaybookProblem, AnsibleProblem or UsageProblem.
         """
         order, rc = self.order, self._process.wait()
+        self._leash.close()
         run = self._run()
         if (killed := _killed(run, rc)) is not None:
             end_processes(order.folder)
@@ -137,6 +142,7 @@ class Player:
     def _kill(self) -> None:
         self._process.kill()
         self._process.wait()
+        self._leash.close()
         end_processes(self.order.folder)
         self.patience = Deadline(0)
 
@@ -220,9 +226,3 @@ def last_task(run: Run) -> str:
     """Say how far a run has come."""
     started = [event for event in run.events if event["event"] == "task_started"]
     return f" while it was at the task {started[-1]['task']!r}" if started else " before its first task"
-
-
-def _ends_with_us() -> list[str]:
-    """Return the words before a command that let it die with this process, where the system has them."""
-    setpriv = shutil.which("setpriv")
-    return [setpriv, "--pdeathsig", "KILL", "--"] if setpriv else []

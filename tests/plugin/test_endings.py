@@ -57,6 +57,7 @@ def started(inner: Inner, *args: str) -> Started:
 def test_a_run_at_its_deadline_is_stopped_and_the_test_goes_on(inner: Inner) -> None:
     inner.test(
         """
+        from concurrent.futures import ThreadPoolExecutor
         import psutil, pytest
         from pytest_bgasync import Outcome, PlaybookDeadline
 
@@ -77,7 +78,10 @@ def test_a_run_at_its_deadline_is_stopped_and_the_test_goes_on(inner: Inner) -> 
             assert run.jobs[0] in list(bgasync.jobs)
             words = [word for process in psutil.Process().children(recursive=True) for word in process.cmdline()]
             assert not any("ansible-playbook" in word for word in words)
-            assert bgasync.run_text("- hosts: all\\n  tasks: []\\n").ok
+            # A run lives with this process, not with the thread that has started it.
+            with ThreadPoolExecutor() as threads:
+                running = threads.submit(bgasync.start_text, "- hosts: all\\n  tasks: []\\n").result()
+            assert running.wait().ok
         """
     )
     inner.run().assert_passed(1)

@@ -33,7 +33,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
             run = json.load(stream)
         self._events = events.Writer(run["events"])
         self._gate = gate.Gate(run["gate"], run["pause_before"])
-        workers.install()
+        workers.install(run["leash"])
         clock.install(run["time_scale"])
         jobs.install(run, self._events, self._gate)
         connections.install(run["connections"])
