@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from docker.errors import ImageNotFound
+from docker.utils import parse_repository_tag
 
 from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import ImageProblem
@@ -27,7 +28,7 @@ BOOTSTRAP = (
     "--dpkgopt=path-exclude=/usr/share/locale/*", "bookworm", "-",
 )  # fmt: skip
 #: What a host cannot do without, with the command that shows it is there.
-NEEDED = {"python3": "python3", "openssh-server": "sshd", "sudo": "sudo", "acl": "setfacl"}
+NEEDED = {"python3": "python3", "openssh-server": "sshd", "sudo": "sudo", "acl": "setfacl", "passwd": "useradd"}
 #: What a Debian or Ubuntu image gets besides, so that it can trust the receiver of webhooks.
 TRUST = {"ca-certificates": "update-ca-certificates"}
 COMFORT = ("curl", "ca-certificates", "procps", "iproute2", "logrotate")
@@ -91,8 +92,8 @@ class Images:
         except FAILURES as error:
             raise ImageProblem(f"{name!r} is no name of an image ({error}): write it as NAME or NAME:TAG") from None
         try:
-            repository, _, tag = name.rpartition(":") if ":" in name.split("/")[-1] else (name, "", "latest")
-            return self._engine.patient_client(PULL).images.pull(repository, tag=tag)
+            repository, tag = parse_repository_tag(name)
+            return self._engine.patient_client(PULL).images.pull(repository, tag=tag or "latest")
         except FAILURES as error:
             raise ImageProblem(
                 f"image {name!r} is not in the engine and cannot be pulled ({reason(error)}):"
@@ -103,7 +104,7 @@ class Images:
         recipe = _folder_digest(RECIPE)
         if (image.labels or {}).get(LABEL) == recipe:
             return name
-        tag = f"bgasync/host:{_digest([recipe, image.id])}"
+        tag = f"bgasync/host:{_digest([recipe, image.id, *NEEDED, *TRUST])}"
         return self._once(tag, lambda: self._build_host(tag, image.id, self._missing(image, name)))
 
     def _missing(self, image: Any, name: str) -> list[str]:
@@ -169,20 +170,18 @@ class Images:
             subprocess.Popen(BOOTSTRAP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stream) as process,
         ):
             try:
-                assert process.stdout is not None
-                chunks = iter(partial(process.stdout.read, 1 << 20), b"")
                 repository, _, version = tag.partition(":")
+                api = self._engine.patient_client(BUILD).api
                 # Imported without a name first: half a file system must never get the tag.
-                answer = self._engine.patient_client(BUILD).api.import_image_from_stream(chunks)
-                failed = process.wait(60) != 0
-            except BaseException:
+                answer = api.import_image_from_stream(_written_whole(process, log))
+                image = str(answer).rpartition('"status":"')[2].split('"')[0]
+                api.tag(image, repository, version)
+            except FAILURES as error:
+                raise ImageProblem(
+                    f"the base image that mmdebstrap built cannot be imported: {reason(error)}"
+                ) from None
+            finally:
                 process.kill()
-                raise
-        image = str(answer).rpartition('"status":"')[2].split('"')[0]
-        if failed:
-            self._engine.client.api.remove_image(image, force=True)
-            raise ImageProblem(f"mmdebstrap could not build the base image: {_tail(log)}; its whole log is {log}")
-        self._engine.client.api.tag(image, repository, version)
 
     def _build_host(self, tag: str, base: str, packages: list[str]) -> None:
         args = {"BASE": base, "PACKAGES": " ".join(packages), "OWNER": owner_label()[OWNER]}
@@ -233,6 +232,14 @@ class Images:
         return True
 
 
+def _written_whole(process: subprocess.Popen[bytes], log: Path) -> Iterator[bytes]:
+    """Yield what mmdebstrap writes, and raise ImageProblem instead of coming to an end if it has failed."""
+    assert process.stdout is not None
+    yield from iter(partial(process.stdout.read, 1 << 20), b"")
+    if process.wait(60) != 0:
+        raise ImageProblem(f"mmdebstrap could not build the base image: {_tail(log)}; its whole log is {log}")
+
+
 def _nor_a_folder(name: str, folders: Iterable[Path]) -> str:
     places = [str(folder / name) for folder in folders]
     return f"; there is no folder with a Dockerfile either: {', '.join(places)}" if places else ""
@@ -241,14 +248,22 @@ def _nor_a_folder(name: str, folders: Iterable[Path]) -> str:
 def _folder_files(folder: Path) -> Iterator[Path]:
     for parent, folders, files in os.walk(folder):
         folders.sort()
-        yield from (Path(parent) / name for name in sorted(files))
+        links = [name for name in folders if (Path(parent) / name).is_symlink()]
+        yield from (Path(parent) / name for name in sorted(files + links))
 
 
 def _folder_digest(folder: Path) -> str:
     parts: list[str] = []
-    for file in _folder_files(folder):
-        content = hashlib.sha256(file.read_bytes()).hexdigest()
-        parts += [str(file.relative_to(folder)), str(file.stat().st_mode & 0o111 != 0), content]
+    try:
+        for file in _folder_files(folder):
+            name = str(file.relative_to(folder))
+            if file.is_symlink():  # goes into the image as it is, wherever it leads
+                parts += [name, "link", str(file.readlink())]
+                continue
+            content = hashlib.sha256(file.read_bytes()).hexdigest()
+            parts += [name, str(file.stat().st_mode & 0o111 != 0), content]
+    except OSError as error:
+        raise ImageProblem(f"image folder {folder} cannot be read ({error})") from None
     return _digest(parts)
 
 
@@ -274,11 +289,12 @@ def _tail(log: Path) -> str:
 def _install_hint(system: str, missing: list[str]) -> str:
     ids = set(system.split())
     if "alpine" in ids:
-        names = {"openssh-server": "openssh"}
+        names = {"openssh-server": "openssh", "passwd": "shadow"}
         return "apk add --no-cache " + " ".join(names.get(p, p) for p in missing)
     if ids & {"rhel", "fedora", "centos"}:
-        return "dnf install -y " + " ".join(missing)
+        names = {"passwd": "shadow-utils"}
+        return "dnf install -y " + " ".join(names.get(p, p) for p in missing)
     if ids & {"suse", "opensuse"}:
-        names = {"openssh-server": "openssh"}
+        names = {"openssh-server": "openssh", "passwd": "shadow"}
         return "zypper install -y " + " ".join(names.get(p, p) for p in missing)
     return f"<the system's package manager> install {' '.join(missing)}"

@@ -225,6 +225,11 @@ class Lab:
         if not _words(pause_before):
             raise UsageProblem(f"pause_before= is a list of names of tasks, not {pause_before!r}")
         words, limits, deadline = _checked(options, self._deadline)
+        folder = self._new_folder()
+        if (extra_vars := _extra_vars(options)) is not None:
+            # Not an argument: those are limited, and everybody on this machine may read them.
+            (folder / "extra_vars.json").write_text(extra_vars)
+            words = ["--extra-vars", f"@{folder}/extra_vars.json", *words]
         in_tree = self._scenario.folder not in path.parents
         cwd = project_folder(path.parent if in_tree else self._places.beside, self._places.root)
         own_inventory = self._spec.inventory is not None
@@ -232,7 +237,7 @@ class Lab:
             command=[str(ansible_playbook()), "-i", str(self._inventory()), *words, str(path)],
             env=environment({**os.environ, **(options.get("env") or {})}, cwd, own_inventory=own_inventory),
             cwd=cwd,
-            folder=self._new_folder(),
+            folder=folder,
             playbook=name,
             hosts=tuple(self.hosts),
             limit=options.get("limit"),
@@ -275,11 +280,6 @@ def _checked(options: RunOptions, default_deadline: float) -> tuple[list[str], d
         if value is not None and not fits(value):
             raise UsageProblem(f"{name}= is {meaning}, not {value!r}")
     words: list[str] = []
-    if extra_vars := options.get("extra_vars"):
-        try:
-            words += ["--extra-vars", json.dumps(dict(extra_vars))]
-        except TypeError as error:
-            raise UsageProblem(f"extra_vars= must be what JSON can hold: {error}") from None
     if (limit_hosts := options.get("limit")) is not None:
         words += ["--limit", limit_hosts]
     for argument, chosen in (("--tags", options.get("tags")), ("--skip-tags", options.get("skip_tags"))):
@@ -290,6 +290,14 @@ def _checked(options: RunOptions, default_deadline: float) -> tuple[list[str], d
     words += options.get("args") or ()
     deadline = options.get("deadline")
     return words, dict(options.get("limits") or {}), default_deadline if deadline is None else deadline
+
+
+def _extra_vars(options: RunOptions) -> str | None:
+    """Return the extra variables as JSON, None without any; raises UsageProblem."""
+    try:
+        return json.dumps(dict(given)) if (given := options.get("extra_vars")) else None
+    except TypeError as error:
+        raise UsageProblem(f"extra_vars= must be what JSON can hold: {error}") from None
 
 
 def _mapping(value: object) -> bool:

@@ -14,10 +14,15 @@ from pytest_bgasync.errors import BgasyncError
 
 
 def cache_folder() -> Path:
-    """Return the folder for locks and logs, which outlive a run; it exists afterwards."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    folder = Path(base) / "pytest-bgasync"
-    folder.mkdir(parents=True, exist_ok=True)
+    """Return the folder for locks and logs, which outlive a run; it exists afterwards. Raises BgasyncError."""
+    try:
+        base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+        folder = Path(base) / "pytest-bgasync"
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, RuntimeError) as error:  # of a user without a home
+        raise BgasyncError(
+            f"there is no folder for locks and logs ({error}): name one that this user may write to in XDG_CACHE_HOME"
+        ) from None
     return folder
 
 

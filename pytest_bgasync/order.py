@@ -20,7 +20,7 @@ class Order:
     env: Mapping[str, str]
     cwd: Path
     folder: Path
-    """Where the run keeps its files; empty when it begins."""
+    """Where the run keeps its files; no other run does."""
     playbook: str
     """What messages call the playbook."""
     hosts: Sequence[str]

@@ -22,6 +22,8 @@ OWNER = "bgasync.owner"
 #: Seconds after which an unused thing of a run that cannot be asked about counts as left behind.
 ABANDONED = 3600
 _FOLDER = "bga-"
+#: Where folders are made when the path of the usual place is longer than sockets allow.
+SHORT, LONGEST_PLACE = Path("/tmp"), 30
 #: How a build says which image a step began with or has made.
 _IMAGE = re.compile(r" ---> ([0-9a-f]{12})")
 
@@ -37,7 +39,8 @@ def _label() -> str:
 
 def make_folder() -> Path:
     """Return a new folder for temporary files, one with a short path, which sockets need."""
-    folder = Path(tempfile.mkdtemp(prefix=_FOLDER))
+    usual = tempfile.gettempdir()
+    folder = Path(tempfile.mkdtemp(prefix=_FOLDER, dir=usual if len(usual) <= LONGEST_PLACE else SHORT))
     (folder / OWNER).write_text(_label())
     return folder
 
@@ -56,7 +59,7 @@ def sweep(engine: Engine) -> list[str]:
 
 def _sweep_folders() -> list[str]:
     removed = []
-    for note in Path(tempfile.gettempdir()).glob(f"{_FOLDER}*/{OWNER}"):
+    for note in [note for place in {Path(tempfile.gettempdir()), SHORT} for note in place.glob(f"{_FOLDER}*/{OWNER}")]:
         with suppress(OSError):
             if _dead(note.read_text(), note.stat().st_mtime):
                 shutil.rmtree(note.parent, ignore_errors=True)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from docker.errors import ImageNotFound
+from docker.errors import APIError, ImageNotFound
 
 from pytest_bgasync.engine import Engine
 from pytest_bgasync.errors import ImageProblem
@@ -49,7 +50,17 @@ def add(folder: Path) -> None:
     (folder / "empty").touch()
 
 
-@pytest.mark.parametrize("change", [change_content, change_mode, change_name, change_place, add])
+def add_link(folder: Path) -> None:
+    (folder / "link").symlink_to("nowhere")
+
+
+def add_link_to_a_folder(folder: Path) -> None:
+    (folder / "link").symlink_to("sub")
+
+
+@pytest.mark.parametrize(
+    "change", [change_content, change_mode, change_name, change_place, add, add_link, add_link_to_a_folder]
+)
 def test_a_recipes_digest_changes_with_whatever_changes_the_image(folder: Path, change: Any) -> None:
     before = _folder_digest(folder)
     change(folder)
@@ -72,15 +83,15 @@ def test_a_folder_gives_an_image_a_name_that_engines_take(text: str, name: str) 
 @pytest.mark.parametrize(
     ("system", "hint"),
     [
-        ("alpine", "apk add --no-cache sudo openssh"),
-        ("rocky rhel centos fedora", "dnf install -y sudo openssh-server"),
-        ("opensuse-leap suse opensuse", "zypper install -y sudo openssh"),
-        ("arch", "<the system's package manager> install sudo openssh-server"),
-        ("", "<the system's package manager> install sudo openssh-server"),
+        ("alpine", "apk add --no-cache sudo openssh shadow"),
+        ("rocky rhel centos fedora", "dnf install -y sudo openssh-server shadow-utils"),
+        ("opensuse-leap suse opensuse", "zypper install -y sudo openssh shadow"),
+        ("arch", "<the system's package manager> install sudo openssh-server passwd"),
+        ("", "<the system's package manager> install sudo openssh-server passwd"),
     ],
 )
 def test_the_hint_is_in_the_words_of_the_system(system: str, hint: str) -> None:
-    assert _install_hint(system, ["sudo", "openssh-server"]) == hint
+    assert _install_hint(system, ["sudo", "openssh-server", "passwd"]) == hint
 
 
 def images(*, labels: dict[str, str] | None = None, says: str = "") -> Images:
@@ -109,7 +120,8 @@ def test_an_image_made_by_this_recipe_is_a_host_as_it_is() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "asked"), [("no", "no:latest"), ("no:1", "no:1"), ("host:5000/no", "host:5000/no:latest")]
+    ("name", "asked"),
+    [("no", "no:latest"), ("no:1", "no:1"), ("host:5000/no", "host:5000/no:latest"), ("no@sha256:1", "no:sha256:1")],
 )
 def test_an_image_that_is_nowhere_is_refused_with_the_reason(name: str, asked: str) -> None:
     with pytest.raises(ImageProblem) as caught:
@@ -131,3 +143,32 @@ def test_an_image_of_another_system_is_refused_with_the_lines_that_would_help() 
 def test_a_folder_without_a_dockerfile_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ImageProblem, match=r"image './db' looks like a folder, but no Dockerfile is there"):
         images().host_image("./db", folders=[tmp_path])
+
+
+@pytest.mark.usefixtures("cache")
+@pytest.mark.parametrize(
+    ("builds", "imports", "sentence"),
+    [
+        (
+            "echo half; echo no such suite >&2; exit 3",
+            None,
+            "mmdebstrap could not build the base image: no such suite;",
+        ),
+        ("yes", APIError("no space left"), "the base image that mmdebstrap built cannot be imported: no space left$"),
+    ],
+)
+def test_a_base_image_that_cannot_be_made_is_told_by_who_failed(
+    monkeypatch: pytest.MonkeyPatch, builds: str, imports: Exception | None, sentence: str
+) -> None:
+    def take(chunks: Iterable[bytes]) -> str:
+        if imports is not None:
+            next(iter(chunks))
+            raise imports
+        return f"imported {b''.join(chunks)!r}"
+
+    engine = SimpleNamespace(
+        patient_client=lambda _: SimpleNamespace(api=SimpleNamespace(import_image_from_stream=take))
+    )
+    monkeypatch.setattr("pytest_bgasync.images.BOOTSTRAP", ["sh", "-c", builds])
+    with pytest.raises(ImageProblem, match=sentence):
+        Images(cast(Engine, engine), lambda _: None)._bootstrap("base:1")

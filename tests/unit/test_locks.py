@@ -105,3 +105,12 @@ def test_the_cache_folder_is_in_home_where_nothing_else_is_said(
     monkeypatch.setenv("HOME", str(tmp_path))
     assert cache_folder() == tmp_path / ".cache/pytest-bgasync"
     assert cache_folder().is_dir()
+
+
+def test_a_cache_folder_that_cannot_be_made_is_told_with_the_cure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    with pytest.raises(BgasyncError, match=r"no folder for locks and logs \(.*: name one .* in XDG_CACHE_HOME$"):
+        cache_folder()

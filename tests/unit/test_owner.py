@@ -16,6 +16,7 @@ from typing import Any, cast
 import pytest
 from docker.errors import APIError
 
+from pytest_bgasync import owner
 from pytest_bgasync.engine import Engine
 from pytest_bgasync.owner import ABANDONED, OWNER, made_by, make_folder, owner_label, sweep
 
@@ -79,7 +80,21 @@ def swept(**things: Thing) -> list[str]:
 @pytest.fixture(autouse=True)
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(owner, "SHORT", tmp_path)
     return tmp_path
+
+
+@pytest.mark.parametrize(("longest", "place"), [(1, "short"), (1000, "")])
+def test_a_folder_has_a_path_that_is_short_enough_for_sockets(
+    temporary: Path, monkeypatch: pytest.MonkeyPatch, longest: int, place: str
+) -> None:
+    (temporary / "short").mkdir()
+    monkeypatch.setattr(owner, "SHORT", temporary / "short")
+    monkeypatch.setattr(owner, "LONGEST_PLACE", longest)
+    folder = make_folder()
+    assert folder.parent == temporary / place
+    (folder / OWNER).write_text(DEAD)
+    assert swept() == [f"folder {folder}"]
 
 
 JUDGED = [
