@@ -99,7 +99,7 @@ def batches(events: Sequence[Event], clock: Clock) -> list[Batch]:
     """Return the batches of a run in their order."""
     starts = [number for number, event in enumerate(events) if event["event"] == "play_started"]
     found = []
-    for number, end in zip(starts, [*starts[1:], len(events)], strict=True):
+    for number, end in zip(starts, [*starts, len(events)][1:], strict=True):
         event, own = events[number], events[number + 1 : end]
         found.append(
             Batch(
