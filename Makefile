@@ -24,6 +24,11 @@ types: $(VENV)/.installed ## Check types
 setup: $(VENV)/.installed ## Install what is missing: .venv, a container engine, the images
 	@$(VENV)/bin/python tools/images.py
 
+# Anew where the interpreter that it was made with has gone.
+ifneq ($(shell $(VENV)/bin/python -c 'print(1)' 2>/dev/null),1)
+.PHONY: $(VENV)/.installed
+endif
+
 $(VENV)/.installed: pyproject.toml tools/setup.sh
 	@sh tools/setup.sh $(VENV)
 	@touch $@

@@ -41,7 +41,8 @@ def ansible_version() -> str:
 def ansible_playbook() -> Path:
     """Return the path of the ``ansible-playbook`` command; raises AnsibleProblem."""
     ansible_version()
-    for folder in (Path(sys.executable).parent, Path(sysconfig.get_path("scripts"))):
+    of_user = sysconfig.get_path("scripts", sysconfig.get_preferred_scheme("user"))
+    for folder in (Path(sys.executable).parent, Path(sysconfig.get_path("scripts")), Path(of_user)):
         if (folder / "ansible-playbook").is_file():
             return folder / "ansible-playbook"
     raise AnsibleProblem(f"ansible-core has no ansible-playbook beside {sys.executable}: install it again, {_INSTALL}")

@@ -159,8 +159,8 @@ class Images:
                 self._bootstrap(tag)
             except FileNotFoundError:
                 raise ImageProblem(
-                    f"{problem}; without it the base image is built with mmdebstrap, which is not installed:"
-                    " install it (apt-get install mmdebstrap), or choose an image of your own with --bgasync-image"
+                    f"{problem}; without it the base image is built with mmdebstrap, which is not installed: install it"
+                    " (apt-get install mmdebstrap debian-archive-keyring), or choose an image with --bgasync-image"
                 ) from None
 
     def _bootstrap(self, tag: str) -> None:

@@ -63,7 +63,8 @@ class Machine:
         if made.rc != 0:
             said = made.stderr.decode(errors="replace").strip()
             raise HostProblem(f"{path} could not be written on {self._container.label}: {said}")
-        self._container.put(path, content.encode() if isinstance(content, str) else content, mode)
+        data = content.encode(errors="surrogateescape") if isinstance(content, str) else content  # what read() gives
+        self._container.put(path, data, mode)
 
     def read(self, path: str) -> str:
         """Return the text of a file; raises HostProblem when it cannot be read."""

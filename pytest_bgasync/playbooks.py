@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -23,7 +24,8 @@ def find_playbook(name: str | Path, folders: Iterable[Path]) -> Path:
     places = list(dict.fromkeys(folder / name for folder in folders))
     for place in places:
         if place.is_file():
-            return place.resolve()
+            # As Ansible does: what is beside a link to a playbook belongs to it, not what is beside its target.
+            return Path(os.path.abspath(place))  # noqa: PTH100
     for place in places:
         if place.is_dir():
             raise PlaybookProblem(f"playbook {str(name)!r} is a folder ({place}): name a file in it")

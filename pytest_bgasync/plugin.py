@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import traceback
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
@@ -110,8 +111,11 @@ def _progress(config: pytest.Config, line: str) -> None:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
     capture = config.pluginmanager.get_plugin("capturemanager")
     if reporter is None or capture is None:
-        return  # a worker of xdist, which has no terminal
+        return
     with capture.global_and_fixture_disabled():
+        if hasattr(config, "workerinput"):  # one of xdist has the terminal at its standard error only
+            print(f"bgasync: {line}", file=sys.__stderr__, flush=True)
+            return
         reporter.ensure_newline()
         reporter.write_line(f"bgasync: {line}")
 

@@ -22,7 +22,11 @@ apt() {
 
 missing=
 command -v ssh-keygen >/dev/null || missing="$missing openssh-client"
-command -v mmdebstrap >/dev/null || [ "$(id -u)" -ne 0 ] || missing="$missing mmdebstrap"
+if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
+    command -v mmdebstrap >/dev/null || missing="$missing mmdebstrap"
+    # With these it trusts what it gets of Debian; Ubuntu does not have them by itself.
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing="$missing debian-archive-keyring gpg"
+fi
 
 python=
 for candidate in ${PYTHON:-} python3 python3.13 python3.12 python3.11; do
@@ -39,6 +43,6 @@ done
 "${python:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "Python 3.11 or later is needed, name one in PYTHON"
 
-[ -x "$venv/bin/python" ] || "${python:-python3}" -m venv "$venv"
+"$venv/bin/python" -c '' 2>/dev/null || "${python:-python3}" -m venv --clear "$venv"
 echo "setup: installing the project into $venv"
-"$venv/bin/pip" install --quiet --disable-pip-version-check --editable '.[dev]'
+"$venv/bin/pip" install --quiet --no-input --disable-pip-version-check --editable '.[dev]'

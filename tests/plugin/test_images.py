@@ -150,6 +150,18 @@ def test_a_host_that_never_answers(inner: Inner, name: str) -> None:
     inner.assert_nothing_left()
 
 
+def test_a_host_whose_start_hangs_ends_with_a_pytest_that_is_killed(inner: Inner, name: str) -> None:
+    inner.file(f"{name}/10-slow", "#!/bin/sh\nexec sleep 600\n").chmod(0o755)
+    inner.file(f"{name}/Dockerfile", "ARG BGASYNC_TARGET\nFROM ${BGASYNC_TARGET}\nCOPY 10-slow /etc/bgasync/boot.d/\n")
+    inner.test(TEST.format(image=name, body="pass"))
+    run = inner.start("-o", f"bgasync_boot={2 * STUCK}")
+    run.wait_for(lambda: len(inner.containers("running")) == 2, "its containers")
+    run.kill()
+    run.wait()
+    wait_until(lambda: not inner.containers(), within=5, what="the containers of a killed run are gone")
+    assert inner.bgasync("clean").rc == 0
+
+
 def test_a_host_that_ends_while_it_starts(inner: Inner, name: str) -> None:
     inner.file(f"{name}/10-broken", "#!/bin/sh\necho no such disk >&2; exit 3\n").chmod(0o755)
     inner.file(

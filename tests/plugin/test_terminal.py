@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import os
 import re
 
 import pytest
+
+from pytest_bgasync.owner import OWNER
+from pytest_bgasync.processes import identify
 
 from .inner import Inner
 
@@ -194,3 +199,13 @@ def test_a_test_that_fails_shows_the_author_s_frames_only(inner: Inner) -> None:
         "HostProblem: /nonexistent could not be read on host host1:",
     )
     inner.assert_nothing_left()
+
+
+@pytest.mark.parametrize("args", [[], ["-n", "1"]])
+def test_what_takes_long_is_told_even_by_workers_of_xdist(inner: Inner, args: list[str]) -> None:
+    inner.test("def test_one(bgasync_engine): pass")
+    (inner.temp / "bga-dead").mkdir()
+    (inner.temp / "bga-dead" / OWNER).write_text(json.dumps({**identify(os.getpid()), "ticks": 1}))
+    ended = inner.run(*args)
+    ended.assert_passed(1)
+    assert f"bgasync: removed what a dead run had left: folder {inner.temp}/bga-dead\n" in ended.output

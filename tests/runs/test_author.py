@@ -68,7 +68,8 @@ PROJECT = {
             )
             assert text.result("Greet").msg == "HELLO xyzzy"
 
-            options = dict(extra_vars={"given": "a b"}, tags=["variables"], env={"FROM_ENV": "env"}, args=["-v"])
+            large = "x" * 200_000  # more than one argument of a command can be
+            options = dict(extra_vars={"given": "a b", "large": large}, tags=["variables"], env={"FROM_ENV": "env"}, args=["-v"])
             run = bgasync.run("site.yml", **options)
             assert run.result("Variables").msg == "app web1 a b env"
             assert not run.ran("Greet")

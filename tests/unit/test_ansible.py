@@ -44,10 +44,11 @@ def test_a_missing_ansible_is_told_with_the_environment_looked_at(monkeypatch: p
 
 def test_the_command_beside_the_interpreter_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "executable", str(tmp_path / "bin/python"))
-    monkeypatch.setattr(sysconfig, "get_path", lambda _: str(tmp_path / "scripts"))
+    monkeypatch.setattr(sysconfig, "get_preferred_scheme", "posix_{}".format)
+    monkeypatch.setattr(sysconfig, "get_path", lambda _, scheme="": str(tmp_path / (scheme or "scripts")))
     with pytest.raises(AnsibleProblem, match=r"no ansible-playbook beside .*/bin/python: install it again"):
         ansible_playbook()
-    for folder in ("scripts", "bin"):
+    for folder in ("posix_user", "scripts", "bin"):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / "ansible-playbook").touch()
         assert ansible_playbook() == tmp_path / folder / "ansible-playbook"

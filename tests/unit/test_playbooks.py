@@ -23,6 +23,13 @@ def test_an_absolute_path_is_itself(tmp_path: Path) -> None:
     assert find_playbook(tmp_path / "site.yml", [Path("/nowhere")]) == tmp_path / "site.yml"
 
 
+def test_a_link_to_a_playbook_is_where_it_lies(tmp_path: Path) -> None:
+    (tmp_path / "plays").mkdir()
+    (tmp_path / "site.yml").touch()
+    (tmp_path / "plays/site.yml").symlink_to("../site.yml")
+    assert find_playbook("../plays/site.yml", [tmp_path / "plays"]) == tmp_path / "plays/site.yml"
+
+
 def test_a_missing_playbook_is_named_with_every_place_looked_at_once(tmp_path: Path) -> None:
     with pytest.raises(PlaybookProblem) as caught:
         find_playbook("site.yml", [tmp_path, Path("/x"), tmp_path])
