@@ -279,9 +279,14 @@ def _plans(spec: Spec, request: pytest.FixtureRequest, registry: Registry) -> li
 
 
 def account(item: pytest.Item, *, patient: bool) -> Account | None:
-    """Account for the background jobs of a test whose body has ended; None where it used no hosts."""
+    """Account for the background jobs of a test whose body has ended; None where it used no hosts.
+
+    Raises UsageProblem where it declares jobs that it cannot have.
+    """
     lab = item.stash.get(LAB, None)
     if lab is None:
+        if any(not declaration.inherited for declaration in declared(item)):
+            raise UsageProblem("the fire_and_forget marker declares jobs of the fixture bgasync: let the test use it")
         return None
     forgotten = lab.halt()
     account = settle(lab.runs, lab.clock, declared(item), _strict_kinds(item), lab.fates, patient=patient)
@@ -292,11 +297,14 @@ def account(item: pytest.Item, *, patient: bool) -> Account | None:
 def account_late(item: pytest.Item) -> tuple[str, ...]:
     """Account for runs that came after the body of a test; return what fails it."""
     lab, account = item.stash[LAB], item.stash.get(ACCOUNT, None)
-    if account is None or len(lab.runs) == account.runs:
+    if account is None:
         return ()
+    forgotten = lab.halt()
+    if len(lab.runs) == account.runs:
+        return tuple(forgotten)
     late = settle_late(account, lab.runs, lab.clock, declared(item), _strict_kinds(item))
     item.stash[ACCOUNT] = late
-    return late.faults
+    return (*forgotten, *late.faults)
 
 
 def logs(item: pytest.Item) -> list[tuple[str, str]]:

@@ -23,12 +23,9 @@ ENDING = 2.0
 SILENCE, ASK_AGAIN = 5.0, 0.2
 
 
-@dataclass
+@dataclass(frozen=True)
 class Account:
-    """What is to be said of the jobs of a test: ``faults`` fail it, ``remarks`` do not.
-
-    ``told`` is true once the faults are the failure of the test; else they stand behind its own.
-    """
+    """What is to be said of the jobs of a test: ``faults`` fail it, or stand behind its failure; ``remarks`` do not."""
 
     faults: tuple[str, ...]
     remarks: tuple[tuple[str, str], ...]
@@ -37,7 +34,11 @@ class Account:
     """The marks of the jobs that were declared."""
     runs: int = 0
     """How many runs of the test have been accounted for."""
-    told: bool = False
+
+    @property
+    def text(self) -> str:
+        """The faults as the failure of the test."""
+        return "\n\n".join(self.faults)
 
 
 def settle(

@@ -121,7 +121,18 @@ def test_what_is_allowed_or_not_strict_passes(inner: Inner) -> None:
 def test_a_test_that_fails_by_itself_shows_that_first(inner: Inner) -> None:
     inner.test(
         f"""
+        import unittest
+
         import pytest
+
+        class TestOther(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def lab(self, bgasync):
+                self.bgasync = bgasync
+
+            def test_case(self):
+                self.{RUN.format("fail")}
+                self.fail("my own reason")
 
         @pytest.mark.fire_and_forget("Succeed", outcome="failed")
         @pytest.mark.fire_and_forget("Sleep")
@@ -136,8 +147,11 @@ def test_a_test_that_fails_by_itself_shows_that_first(inner: Inner) -> None:
         """
     )
     ended = inner.run()
-    assert ended.counts == {"failed": 1, "skipped": 1}
+    assert ended.counts == {"failed": 2, "skipped": 1}
     assert_no_insides(ended.output)
+    case, rest = ended.output.split("_ test_one _")
+    assert case.index("my own reason") < case.index("uncollected: nobody read")
+    ended = Ended(ended.rc, rest)
     own, findings = ended.output.index("my own reason"), ended.output.index("uncollected: nobody read")
     assert own < findings
     assert "job 'Succeed' on host1" in ended.output
@@ -157,6 +171,11 @@ def test_runs_of_other_fixtures_are_accounted_for_too(inner: Inner) -> None:
             {RUN.format("fail succeed")}
 
         @pytest.fixture
+        def forgetful(bgasync):
+            yield
+            bgasync.start("jobs.yml", extra_vars={{"jobs": "fail"}}, pause_before=["Succeed"]).wait_for("Succeed")
+
+        @pytest.fixture
         def broken(bgasync):
             {RUN.format("fail")}
             assert False, "my own reason"
@@ -167,13 +186,24 @@ def test_runs_of_other_fixtures_are_accounted_for_too(inner: Inner) -> None:
 
         def test_two(broken):
             pass
+
+        def test_three(forgetful):
+            pass
+
+        @pytest.mark.fire_and_forget("Succeed")
+        def test_four():
+            pass
         """
     )
     ended = inner.run()
-    assert ended.counts == {"passed": 1, "errors": 2}, ended.output
+    assert ended.counts == {"passed": 2, "errors": 3, "failed": 1}, ended.output
     assert_no_insides(ended.output)
     one, two = ended.output.index("ERROR at teardown of test_one"), ended.output.index("ERROR at setup of test_two")
     assert one < ended.output.index("uncollected: nobody read the result of job 'Fail'") < two
+    three = ended.output.index("ERROR at teardown of test_three")
+    was = ended.output.index("playbook jobs.yml was paused before the task 'Succeed' when the test ended", three)
+    assert was < ended.output.index("uncollected: nobody read the result of job 'Fail'", three)
+    ended.assert_says("the fire_and_forget marker declares jobs of the fixture bgasync: let the test use it")
     own = ended.output.index("my own reason", two)
     assert own < ended.output.index("uncollected: nobody read the result of job 'Fail'", two)
     assert "job 'Succeed'" not in ended.output
