@@ -72,6 +72,8 @@ class Facts:
     batches: Sequence[Batch]
     seen: Mapping[str, Census]
     """What the machines with jobs said last."""
+    looked_at: float
+    """When all jobs had been looked at, as soon as the run was over, in playbook seconds."""
     survivors: Mapping[str, Sequence[Process]]
     """By the mark of a job, its processes that are alive although it has ended."""
     clock: Clock

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -61,7 +62,7 @@ class Run:
             else Job(launch, hosts(launch.machine), order.clock)
             for launch in found
         )
-        self._seen = take_stock(self.jobs)
+        self._seen = take_stock([*(job for job in order.earlier if not job.settled), *self.jobs])
         # The play gave up waiting; the job's own limit ends it a moment later. See it to its end.
         late = [job for job in self.jobs if gave_up(job.launch)]
 
@@ -74,6 +75,7 @@ class Run:
             return not running
 
         patience.wait_for(seen_to_their_end)
+        self._looked_at = order.clock.at(time.time())
 
     def __repr__(self) -> str:
         return f"<Run {self.playbook} rc={self.rc} jobs={len(self.jobs)}>"
@@ -105,8 +107,7 @@ class Run:
         Those of a strict kind fail a test unless it allows them; which of its jobs a test
         declares as left behind does not count here.
         """
-        # The others have said all: they came to their own end.
-        asked = [job for job in [*self._earlier, *self.jobs] if not job.settled or job.outcome in CUT_SHORT]
+        asked = [job for job in [*self._earlier, *self.jobs] if _may_tell_more(job)]
         survivors, seen = find_survivors(asked)
         self._note(seen)
         with standing_still([*self._earlier, *self.jobs]):
@@ -118,6 +119,7 @@ class Run:
                     statuses=self._statuses,
                     batches=self._batches,
                     seen=self._seen,
+                    looked_at=self._looked_at,
                     survivors=survivors,
                     clock=self._clock,
                 )
@@ -181,6 +183,13 @@ class Run:
         known = dict.fromkeys([*self._hosts, *(reach.host for reach in self._tasks.reached)])
         if host is not None and host not in known:
             raise NotThere(f"there is no host {host!r}; there are: {listing(known)}")
+
+
+def _may_tell_more(job: Job) -> bool:
+    """Say whether another look may show more of a job: it goes on, or left processes, or its file after a cleanup."""
+    erased = job.launch.erased_at
+    anew = erased is not None and (job.finished_at or 0) > erased
+    return not job.settled or job.outcome in CUT_SHORT or anew
 
 
 def _text(path: Path) -> str:

@@ -26,8 +26,7 @@ def find(facts: Facts) -> Iterator[Finding]:
             what = f"{told(status, facts)}, and the play went on"
             yield Finding(KIND, status.task, status.host, what, CURE, facts.job(status.jid))
     for job in facts.jobs:
-        lost = gave_up(job.launch) and job.outcome is Outcome.LOST
-        if lost and _passed_over(job, facts) and _ended_well(job.host, facts):
+        if gave_up(job.launch) and _was_lost(job, facts) and _passed_over(job, facts) and _ended_well(job.host, facts):
             what = f"{named(job)} was lost while its task waited for it, and the play went on"
             yield Finding(KIND, job.task, job.host, what, CURE, job)
 
@@ -50,4 +49,9 @@ def _passed_over(job: Job, facts: Facts) -> bool:
 def _is_lost(status: Status, facts: Facts) -> bool:
     """Say whether it went on asking for a job that no process works at any more, and ended without an answer."""
     job = facts.job(status.jid)
-    return job is not None and job.outcome is Outcome.LOST and len(status.finished) > 1 and not any(status.finished)
+    return job is not None and _was_lost(job, facts) and len(status.finished) > 1 and not any(status.finished)
+
+
+def _was_lost(job: Job, facts: Facts) -> bool:
+    """Say whether a job was lost when the run had ended; what befalls it later the play cannot have passed over."""
+    return job.outcome is Outcome.LOST and (job.finished_at or 0) <= facts.looked_at

@@ -104,6 +104,9 @@ def test_27_cleanup_does_not_end_a_job(bgasync: Lab) -> None:
     fault = found(run)
     assert set(fault) == {"uncollected", "running"}
     assert "the play removed its job file with mode: cleanup" in fault["uncollected"]
+    run = play(bgasync, LAUNCH % "sleep 3" + cleanup)
+    assert run.job("Launch").wait().outcome is Outcome.SUCCEEDED
+    assert {finding.kind for finding in run.findings} == {"uncollected", "left_behind"}  # it is written anew
     assert not found(play(bgasync, LAUNCH % "'true'" + ASK + cleanup))
 
 
@@ -140,6 +143,14 @@ def test_29_nohup_without_redirecting_the_output(bgasync: Lab) -> None:
     assert not any(daemon.writes_to_closed_pipe for daemon in daemons)
 
 
+def test_29_a_child_that_goes_on_writing_holds_the_task(bgasync: Lab) -> None:
+    start = "- {name: Start, shell: 'for n in $(seq 40); do echo $n; sleep 0.05; done %s &'}\n"
+    held = play(bgasync, start % "").result("Start")
+    assert held.stdout.endswith("\n40")
+    assert bgasync.clock.real(held.ended_at - held.started_at) >= 2
+    assert play(bgasync, start % "> /dev/null 2>&1").result("Start").stdout == ""
+
+
 def test_29_what_a_job_leaves_after_the_play_has_ended_is_a_daemon(bgasync: Lab) -> None:
     run = play(bgasync, LAUNCH % "sleep 2; (nohup setsid sleep 300 > /dev/null 2>&1 &); true")
     assert run.job("Launch").wait().outcome is Outcome.SUCCEEDED
@@ -152,6 +163,9 @@ def test_30_what_is_started_with_an_ampersand_ends_with_its_session(bgasync: Lab
     start = "- {name: Start, shell: '%s sleep 300 > /dev/null 2>&1 &'}\n"
     (daemon,) = play(bgasync, start % "").daemons("host1")
     assert daemon.command == "sleep 300"
+    assert daemon.dies_with_session
+    (daemon,) = play(bgasync, "- {name: Start, shell: sleep 300 > /dev/null 2&>1}\n").daemons("host1")
+    assert daemon.command == "sleep 300 2"
     assert daemon.dies_with_session
     for sound in ("nohup", "setsid"):
         (daemon,) = play(bgasync, start % sound).daemons("host1")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from pytest_bgasync.events import Event
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.runs import Run
 
-from .made import FakeHost, event, job_file, job_launched, job_polled, process, result, run_of, task_started
+from .made import CLOCK, FakeHost, event, job_file, job_launched, job_polled, process, result, run_of, task_started
 
 FILE = "/root/.ansible_async/j1.1"
 TIMED_OUT = job_file({"failed": 1, "msg": "Timeout exceeded", "child_pid": 7}, written=1.0)
@@ -39,6 +40,14 @@ def test_a_status_without_an_answer_is_swallowed_where_the_play_goes_well(tmp_pa
     assert run.jobs[0].outcome is Outcome.LOST
     (swallowed,) = [finding for finding in run.findings if finding.kind == "swallowed"]
     assert swallowed.job is run.jobs[0]
+
+
+def test_a_job_that_is_lost_after_the_run_was_not_passed_over(tmp_path: Path) -> None:
+    host = FakeHost(processes=[process(job="token-of-j1.1")])
+    run = run_of(asked_in_vain(recap(ok=2, ignored=1)), tmp_path, host)
+    host.processes, host.now = [], CLOCK.at(time.time()) + 1
+    assert run.jobs[0].outcome is Outcome.LOST
+    assert "swallowed" not in kinds(run)
 
 
 @pytest.mark.parametrize("how", ["failures", "unreachable"])
