@@ -22,7 +22,7 @@ from pytest_bgasync.verdict import EndedGroup, Process, Verdict, attributed, jud
 GRACE = 10.0
 #: Real seconds in which processes that were killed have gone from the process table.
 DYING = 2.0
-#: Real seconds after its start in which a module may not have come to run its command yet.
+#: Real seconds after its start in which a module may not have come to run its command yet; longer if it is computing.
 PREPARING = 2.0
 #: Real seconds for which a job must look lost before it is: what is seen in one look may just be changing.
 SURE = 1.0
@@ -233,7 +233,7 @@ class Job:
 
         def at_its_command() -> bool:
             found[:] = self._payload()
-            return len(found) > 1 or found[0].age > PREPARING
+            return len(found) > 1 or (found[0].age > PREPARING and found[0].state not in "RD")
 
         Deadline(GRACE).wait_for(at_its_command)
         module, *commands = found

@@ -52,10 +52,11 @@ class Request:
 
 @dataclass(frozen=True)
 class Unlisted:
-    """A name that a host asked for and that nobody knows."""
+    """A name that a host asked for and that is not in the scenario; ``outside`` says whether it is known there."""
 
     name: str
     source: str
+    outside: bool = False
 
 
 class Authority:
@@ -92,13 +93,18 @@ class Webhooks(Service):
 
     @property
     def unlisted(self) -> list[Unlisted]:
-        """The names that hosts asked for and nobody knows: a webhook that is sent there is lost. Raises HostProblem."""
+        """The names that hosts asked for and that nobody listed: what is sent there is not received.
+
+        Raises HostProblem.
+        """
         sources = self._sources()
-        asked = [(str(entry["name"]), str(entry["source"])) for entry in map(json.loads, self._lines("unknown"))]
+        asked: dict[tuple[str, str], bool] = {}
+        for entry in map(json.loads, self._lines("unlisted")):
+            pair = (str(entry["name"]), str(entry["source"]))
+            asked[pair] = asked.get(pair, False) or bool(entry["outside"])
         # A resolver tries its search domains behind a name that it does not find.
-        names = [name for name, _ in asked]
-        own = [pair for pair in asked if not any(pair[0].startswith(f"{name}.") for name in names)]
-        return [Unlisted(name, sources.get(source, source)) for name, source in dict.fromkeys(own)]
+        own = [pair for pair in asked if not any(pair[0].startswith(f"{name}.") for name, _ in asked)]
+        return [Unlisted(name, sources.get(source, source), asked[name, source]) for name, source in own]
 
     def wait_for(self, n: int = 1, within: float = 30, path: str | None = None) -> list[Request]:
         """Wait until ``n`` requests, to ``path`` where that is given, have come, and return them.
@@ -142,17 +148,18 @@ class Webhooks(Service):
         except TypeError as error:
             raise UsageProblem(f"respond(): body= is text, or what JSON can hold: {error}") from None
         self._answers[path] = answer
+        self._container.put(f"{FOLDER}/new", json.dumps(self._answers).encode(), 0o600)
         # In one step: a request may come at any moment.
-        replace = 'cd "$1"; printf %s "$2" >new; mv new answers.json'
-        done = self._container.execute(["sh", "-euc", replace, "-", FOLDER, json.dumps(self._answers)])
+        done = self._container.execute(["mv", f"{FOLDER}/new", f"{FOLDER}/answers.json"])
         if done.rc != 0:
             raise HostProblem(f"respond(): {done.stderr.decode(errors='replace').strip()}")
 
     def lost(self) -> Iterator[str]:
         """Say, in a sentence each, which names hosts asked for that nobody listed."""
         for one in self.unlisted:
+            left = " and which is known outside the scenario, so what was sent there has left it" if one.outside else ""
             yield (
-                f"{one.source} asked for the name {one.name}, which nobody listed:"
+                f"{one.source} asked for the name {one.name}, which nobody listed{left}:"
                 " correct it in the playbook, or list it in the ini key bgasync_webhook_hosts"
             )
 

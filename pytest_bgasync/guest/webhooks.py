@@ -13,7 +13,7 @@ import time
 
 FOLDER = "/run/bgasync-webhooks"
 REQUESTS = FOLDER + "/requests.jsonl"
-UNKNOWN = FOLDER + "/unknown.jsonl"
+UNLISTED = FOLDER + "/unlisted.jsonl"
 ANSWERS = FOLDER + "/answers.json"
 PATIENCE = 5.0  # seconds in which the engine's name server answers
 NO_ANSWER, NO_SUCH_NAME = 2, 3  # answers of a name server
@@ -99,13 +99,16 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class NameServer(socketserver.ThreadingUDPServer):
-    """Passes questions on to the engine's name server, and notes the names that nobody knows."""
+    """Passes questions on to the engine's name server, and notes the names.
+
+    Only those come here that are not in the scenario.
+    """
 
     daemon_threads = True
 
-    def __init__(self, upstream, unknown):
+    def __init__(self, upstream, unlisted):
         self.upstream = upstream
-        self.unknown = unknown
+        self.unlisted = unlisted
         super().__init__(("", 53), Question)
 
 
@@ -113,10 +116,10 @@ class Question(socketserver.BaseRequestHandler):
     def handle(self):
         question, back = self.request
         answer = ask(question, self.server.upstream)
-        if answer[3] & 15 in (NO_ANSWER, NO_SUCH_NAME):
-            name = asked_name(question)
-            self.server.unknown.write(name=name, source=self.client_address[0], at=time.time())
-            print("%s asked for %s, which nobody knows" % (self.client_address[0], name), flush=True)
+        name, outside = asked_name(question), answer[3] & 15 not in (NO_ANSWER, NO_SUCH_NAME)
+        if not name.endswith(".arpa"):  # those are questions for the name of an address
+            self.server.unlisted.write(name=name, source=self.client_address[0], outside=outside)
+            print("%s asked for %s, which nobody listed" % (self.client_address[0], name), flush=True)
         back.sendto(answer, self.client_address)
 
 
@@ -164,7 +167,7 @@ def main():
     plain, secure = Server(80, "http", requests), Server(443, "https", requests)
     # Each connection shakes hands in its own thread: one that does not must not stop the others.
     secure.socket = context.wrap_socket(secure.socket, server_side=True, do_handshake_on_connect=False)
-    for server in (plain, secure, NameServer(first_name_server(), Journal(UNKNOWN))):
+    for server in (plain, secure, NameServer(first_name_server(), Journal(UNLISTED))):
         threading.Thread(target=server.serve_forever, daemon=True).start()
     print("ready", flush=True)
     while sys.stdin.readline():

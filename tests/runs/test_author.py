@@ -69,8 +69,8 @@ PROJECT = {
             assert text.result("Greet").msg == "HELLO xyzzy"
 
             large = "x" * 200_000  # more than one argument of a command can be
-            options = dict(extra_vars={"given": "a b", "large": large}, tags=["variables"], env={"FROM_ENV": "env"}, args=["-v"])
-            run = bgasync.run("site.yml", **options)
+            given = {"given": "a b", "large": large}
+            run = bgasync.run("site.yml", extra_vars=given, tags=["variables"], env={"FROM_ENV": "env"}, args=["-v"])
             assert run.result("Variables").msg == "app web1 a b env"
             assert not run.ran("Greet")
             assert not bgasync.run("site.yml", skip_tags="variables").ran("Variables")

@@ -12,7 +12,7 @@ from pytest_bgasync.machines import Machine
 def test_what_was_read_can_be_written_whatever_bytes_it_has() -> None:
     written: list[bytes] = []
     container = SimpleNamespace(
-        execute=lambda *_, **__: SimpleNamespace(rc=0, stdout=b"caf\xe9", stderr=b""),
+        script=lambda *_: SimpleNamespace(rc=0, stdout=b"caf\xe9", stderr=b""),
         put=lambda _path, data, _mode: written.append(data),
     )
     machine = Machine("web1", "192.0.2.1", cast(Container, container))
