@@ -110,7 +110,9 @@ class Fates:
         module, *commands = standing()
         if command:
             host.send_signal(signal.SIGCONT, [module])
-            self._within(GRACE, standing, "its module did not start a command")
+            self._within(GRACE, lambda: standing() or not own(), "its module did not start a command")
+            if not standing():
+                raise HostProblem("its module ended without having started a command")
             begin = Deadline(BEGIN)
 
             def begun() -> bool:
@@ -132,6 +134,6 @@ class Fates:
         return rest
 
     @staticmethod
-    def _within(seconds: float, condition: Callable[[], Iterable[object]], problem: str) -> None:
+    def _within(seconds: float, condition: Callable[[], object], problem: str) -> None:
         if not Deadline(seconds).wait_for(condition):
             raise HostProblem(f"{problem} within {seconds:g} s")

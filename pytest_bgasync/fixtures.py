@@ -157,7 +157,7 @@ def bgasync(
 @pytest.fixture
 def bgasync_outcome(request: pytest.FixtureRequest) -> Outcome:
     """The outcome that the ``every_outcome`` marker runs the test for."""
-    if not hasattr(request, "param"):
+    if not hasattr(request, "param") or tried(request.node) is None:
         raise pytest.fail.Exception(
             "bgasync_outcome is the outcome that a test is run for: mark it with"
             " @pytest.mark.every_outcome(<name of a task>)",
@@ -210,11 +210,24 @@ def declared(item: pytest.Item) -> list[Declaration]:
 def check_markers(item: pytest.Item) -> None:
     """Raise UsageProblem for markers of a test that cannot be meant."""
     spec = marked(item)
-    tried(item)
+    _check_every(item)
     declared(item)
     if spec.inventory is None:  # else its hosts are known when the test begins
         check_hosts(item, spec)
         check_names(spec, [], item.config.stash[SETTINGS])
+
+
+def _check_every(item: pytest.Item) -> None:
+    """Raise UsageProblem for an ``every_outcome`` marker of which nothing could come."""
+    if tried(item) is None:
+        return
+    if "bgasync" not in getattr(item, "fixturenames", ()):
+        raise UsageProblem("the every_outcome marker is for tests that use the fixture bgasync: else nothing is tried")
+    if OUTCOME not in getattr(getattr(item, "callspec", None), "params", ()):
+        raise UsageProblem(
+            "the every_outcome marker came too late, or the test is a method of unittest.TestCase, which pytest runs"
+            " only once: mark a function, or a method of a plain class, where it is defined"
+        )
 
 
 def check_hosts(item: pytest.Item, spec: Spec) -> None:

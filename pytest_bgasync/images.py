@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 from docker.errors import ImageNotFound
 from docker.utils import parse_repository_tag
 
+from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import ImageProblem
 from pytest_bgasync.locks import cache_folder, locked
@@ -169,6 +171,8 @@ class Images:
             log.open("wb") as stream,
             subprocess.Popen(BOOTSTRAP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stream) as process,
         ):
+            limit = threading.Timer(BUILD, process.kill)
+            limit.start()
             try:
                 repository, _, version = tag.partition(":")
                 api = self._engine.patient_client(BUILD).api
@@ -182,6 +186,7 @@ class Images:
                 ) from None
             finally:
                 process.kill()
+                limit.cancel()
 
     def _build_host(self, tag: str, base: str, packages: list[str]) -> None:
         args = {"BASE": base, "PACKAGES": " ".join(packages), "OWNER": owner_label()[OWNER]}
@@ -191,7 +196,7 @@ class Images:
     def _build(self, tag: str, folder: Path, args: dict[str, str], labels: dict[str, str] | None = None) -> None:
         self._progress(f"building image {tag} from {folder.name}")
         log = _log_file(tag)
-        client = self._engine.patient_client(BUILD)
+        client, deadline = self._engine.patient_client(BUILD), Deadline(BUILD)
         try:
             steps = client.api.build(
                 path=str(folder), tag=tag, buildargs=args, labels=labels or {}, rm=True, forcerm=True, decode=True
@@ -200,6 +205,10 @@ class Images:
             with log.open("w", buffering=1) as stream:
                 stream.write(owner_label()[OWNER] + "\n")
                 for step in steps:
+                    if deadline.passed:
+                        raise ImageProblem(
+                            f"image {tag} could not be built within {BUILD} s: see in its log what takes so long: {log}"
+                        )
                     if "error" in step:
                         stream.write(step["error"])
                         stream.flush()

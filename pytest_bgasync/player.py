@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pytest_bgasync.clock import LIMIT_FLOOR, Deadline
@@ -20,6 +21,8 @@ from pytest_bgasync.leftovers import end_processes
 from pytest_bgasync.order import Order
 from pytest_bgasync.runs import Run
 
+#: Real seconds in which an ansible-playbook that was killed has gone.
+DYING = 10.0
 #: The exit status of ansible-playbook when SIGINT has ended it.
 INTERRUPTED = 99
 #: What Ansible says, from 2.16 to 2.21, when one of its workers has gone.
@@ -141,7 +144,8 @@ class Player:
 
     def _kill(self) -> None:
         self._process.kill()
-        self._process.wait()
+        with suppress(subprocess.TimeoutExpired):  # it hangs in the kernel, where no signal reaches it
+            self._process.wait(DYING)
         self._leash.close()
         end_processes(self.order.folder)
         self.patience = Deadline(0)
@@ -156,7 +160,8 @@ class Player:
         if self._gate:
             self._gate.close()
         wall = time.monotonic() - self.started
-        return Run(self.order, self._process.returncode, self.began, wall, self.hosts, self.patience, self.known)
+        rc = -signal.SIGKILL if self._process.returncode is None else self._process.returncode
+        return Run(self.order, rc, self.began, wall, self.hosts, self.patience, self.known)
 
 
 def _killed(run: Run, rc: int) -> str | None:

@@ -92,10 +92,11 @@ class Running:
         Raises NotThere if the play ends without coming there, UsageProblem if it stands still at
         another task, and PlaybookDeadline.
         """
-        pauses = task in self._order.pause_before
+        pauses = any(_may_be_same(task, name) for name in self._order.pause_before)
 
         def there() -> bool:
-            return self.paused == task if pauses else task in self._begun()
+            stops = list(self._player.stops)
+            return (bool(stops) and task in stops[0].place["names"]) if pauses else task in self._begun()
 
         self._wait_until(lambda: there() or self.ended or self.paused)
         if there():
@@ -158,3 +159,8 @@ class Running:
         self._run, self.over = run, True
         self._has_ended(run)
         return run
+
+
+def _may_be_same(one: str, other: str) -> bool:
+    """Say whether two names may mean one task: they are equal, or one has the role in front."""
+    return one == other or one.endswith(f" : {other}") or other.endswith(f" : {one}")

@@ -19,16 +19,24 @@ def _bgasync_hold(fails):
             os.setpgid(0, runner)
 
     class Popen(subprocess.Popen):
-        """The first command of the module; with ``fails`` it has failed even if it ended well."""
+        """The first command of the module; with ``fails`` it has failed even if it ended well.
+
+        That is not ``locale``: every module asks it first where the host does not have the task's locale.
+        """
 
         def __init__(self, *args, **kwargs):
-            subprocess.Popen = self.__class__.__bases__[0]
+            command = args[0] if args else kwargs["args"]
+            program = command[0] if isinstance(command, (list, tuple)) else command
+            self._first = os.path.basename(os.fsdecode(program)) != "locale"
+            if self._first:
+                subprocess.Popen = self.__class__.__bases__[0]
             super().__init__(*args, **kwargs)
-            os.kill(os.getpid(), signal.SIGSTOP)
+            if self._first:
+                os.kill(os.getpid(), signal.SIGSTOP)
 
         @property
         def returncode(self):
-            return 1 if fails and self._status == 0 else self._status
+            return 1 if fails and self._first and self._status == 0 else self._status
 
         @returncode.setter
         def returncode(self, status):

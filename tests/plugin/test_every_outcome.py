@@ -11,7 +11,9 @@ PLAY = """
   gather_facts: false
   tasks:
     - name: Work
-      ansible.builtin.command: "{{ command | default('true') }}"
+      ansible.builtin.command:
+        cmd: "{{ command | default('true') }}"
+        creates: "{{ creates | default(omit) }}"
       async: 60
       poll: 0
       register: job
@@ -76,19 +78,60 @@ def test_an_outcome_that_did_not_come_about_fails_the_test(inner: Inner) -> None
 
         def test_no_marker(bgasync, bgasync_outcome):
             pass
+
+        @pytest.mark.every_outcome("Work", ["failed"])
+        def test_no_command(bgasync):
+            bgasync.run("play.yml", extra_vars={"creates": "/"})
         """
     )
     ended = inner.run()
-    assert ended.counts == {"failed": 3, "errors": 1}, ended.output
+    assert ended.counts == {"failed": 4, "errors": 1}, ended.output
     ended.assert_says(
-        "every_outcome: job 'Work' on host1",
         "was to be succeeded and is failed",
         "every_outcome: task 'Work' launched no job, so nothing was tried",
         "every_outcome: task 'Wrok' launched no job, so nothing was tried",
         "bgasync_outcome is the outcome that a test is run for: mark it with @pytest.mark.every_outcome",
+        "was to be failed and is succeeded: its module ended without having started a command",
     )
     assert_no_insides(ended.output)
     inner.assert_nothing_left()
+
+
+def test_a_marker_that_tries_nothing_is_refused(inner: Inner) -> None:
+    inner.test(
+        """
+        import pytest, unittest
+
+        @pytest.mark.every_outcome("Work")
+        def test_no_hosts(bgasync_outcome):
+            pass
+
+        @pytest.mark.every_outcome("Work")
+        class TestOld(unittest.TestCase):
+            @pytest.fixture(autouse=True)
+            def lab(self, bgasync):
+                pass
+
+            def test_one(self):
+                pass
+        """
+    )
+    ended = inner.run()
+    ended.assert_says(
+        "the every_outcome marker is for tests that use the fixture bgasync: else nothing is tried",
+        "the every_outcome marker came too late, or the test is a method of unittest.TestCase",
+    )
+    assert ended.rc == pytest.ExitCode.USAGE_ERROR
+    inner.test(
+        """
+        import pytest
+
+        @pytest.mark.parametrize("bgasync_outcome", ["failed"], indirect=True)
+        def test_by_hand(bgasync_outcome):
+            pass
+        """
+    )
+    inner.run().assert_says("bgasync_outcome is the outcome that a test is run for: mark it with")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ COLLECTED = """
   tasks:
     - name: Work
       ansible.builtin.command: %s
+      environment: {LC_ALL: xx_XX.UTF-8}  # the module asks which locales there are before it begins
       async: 60
       poll: 0
       register: job

@@ -7,6 +7,7 @@ back. When the harness dies the kernel closes the connection, and nothing hangs.
 from __future__ import annotations
 
 import json
+import signal
 import socket
 from typing import Any
 
@@ -33,10 +34,14 @@ class Gate:
             self.stop(point="task", names=sorted(names), task_id=task_id)
 
     def stop(self, **place: Any) -> None:
-        """Say where the play stands and wait for the answer."""
+        """Say where the play stands and wait for the answer; the clock of a task's ``timeout`` stands still, too."""
         if self._path is None:
             return
-        with socket.socket(socket.AF_UNIX) as connection:
-            connection.connect(self._path)
-            connection.sendall(json.dumps(place, default=str).encode() + b"\n")
-            connection.recv(1)
+        left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
+        try:
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.connect(self._path)
+                connection.sendall(json.dumps(place, default=str).encode() + b"\n")
+                connection.recv(1)
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, left)
