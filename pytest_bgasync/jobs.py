@@ -117,9 +117,8 @@ class Job:
 
     @property
     def launched_at(self) -> float:
-        """When it was launched, in playbook seconds since the scenario began."""
-        ended = self._seen.ended
-        return self._launch.launched_at if ended is None else min(ended, self._launch.launched_at)
+        """When its launch was sent, in playbook seconds since the scenario began."""
+        return self._launch.launched_at
 
     @property
     def polls(self) -> list[Poll]:

@@ -109,7 +109,7 @@ def fold(
                         other.retried = True
                 launches.append(launch)
             if kind == "job_launched":
-                _answer(launch, event, clock)
+                _answer(launch, event)
             if launch.jid is not None:
                 by_jid[launch.jid] = launch
         elif kind == "job_polled":
@@ -195,9 +195,8 @@ def _machine(event: Event) -> str:
     return LOCALHOST if name in LOCAL_NAMES else name
 
 
-def _answer(launch: Launch, event: Event, clock: Clock) -> None:
+def _answer(launch: Launch, event: Event) -> None:
     """Take what came back from a launch."""
     launch.jid, launch.results_file, launch.refused = event["jid"], event["results_file"], event["refused"]
-    launch.launched_at = clock.at(event["at"])
     if launch.jid is not None or launch.refused is not None:
         launch.file_prefix = None

@@ -25,7 +25,7 @@ GO_ON = ASK + "  failed_when: false\n"
 )
 def test_23_24_a_timeout_leaves_the_payload_alive(bgasync: Lab, escape: str) -> None:
     """Entry 23 is a race that cannot be provoked; what it leaves is a child in another group, which can be."""
-    run = play(bgasync, LAUNCH % escape + GO_ON, limits={"Launch": 2})
+    run = play(bgasync, LAUNCH % escape + GO_ON, limits={"Launch": 4})
     job = run.job("Launch")
     assert job.outcome is Outcome.TIMED_OUT
     fault = found(run)
@@ -39,7 +39,7 @@ def test_23_24_a_timeout_leaves_the_payload_alive(bgasync: Lab, escape: str) -> 
 
 @pytest.mark.parametrize("command", ["sudo sleep 300", "env -i sudo sleep 300 & wait"])
 def test_24_what_the_user_of_the_job_may_not_end_survives_without_its_mark(bgasync: Lab, command: str) -> None:
-    run = play(bgasync, LAUNCH % command + GO_ON, limits={"Launch": 2})
+    run = play(bgasync, LAUNCH % command + GO_ON, limits={"Launch": 4})
     assert run.job("Launch").outcome is Outcome.TIMED_OUT
     fault = found(run)
     assert set(fault) == {"survivors"}

@@ -22,7 +22,7 @@ def test_all_three_do_their_work_after_the_play(bgasync: Lab) -> None:
     app = bgasync.host
     app.put("/var/log/myapp/server.log", "something to rotate\n")
 
-    run = bgasync.run("fire_and_forget.yml")
+    run = bgasync.run("fire_and_forget.yml", limits={"Send the notification": 30})
 
     assert run.ok, run.stdout
     assert len({job.jid for job in run.jobs}) == 3
