@@ -44,6 +44,14 @@ class Finished:
     stderr: bytes
 
 
+@dataclass(frozen=True)
+class File:
+    """A file to be put into a container."""
+
+    content: bytes
+    mode: int = 0o644
+
+
 class Container:
     """A running container.
 
@@ -57,7 +65,7 @@ class Container:
         name: str,
         label: str,
         create: Mapping[str, Any],
-        files: Mapping[str, bytes] | None = None,
+        files: Mapping[str, File] | None = None,
     ) -> None:
         """Create a container, put files into it and start it; raises HostProblem.
 
@@ -69,10 +77,10 @@ class Container:
         try:
             self.id: str = self._api.create_container(name=name, stdin_open=True, **create)["Id"]
         except FAILURES as error:
-            raise HostProblem(f"host {label} could not be created: {reason(error)}") from None
+            raise HostProblem(f"{label} could not be created: {reason(error)}") from None
         try:
-            for path, content in (files or {}).items():
-                self._api.put_archive(self.id, "/", _archive(path.lstrip("/"), content, 0o644))
+            for path, file in (files or {}).items():
+                self._api.put_archive(self.id, "/", _archive(path.lstrip("/"), file.content, file.mode))
             # Not detached, so that standard input closes with the first connection to it.
             attach = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
             self._console = _Console(self._api.attach_socket(self.id, attach))
@@ -80,7 +88,7 @@ class Container:
             self.attrs: dict[str, Any] = self._api.inspect_container(self.id)
         except FAILURES as error:
             self.remove()
-            raise HostProblem(f"host {label} could not be started: {reason(error)}") from None
+            raise HostProblem(f"{label} could not be started: {reason(error)}") from None
 
     def port(self, port: int) -> tuple[str, int] | None:
         """Return where a published TCP port can be reached; None if the container ended at once."""

@@ -36,6 +36,8 @@ SETTINGS = pytest.StashKey[Settings]()
 PROGRESS = pytest.StashKey[Progress]()
 LAB = pytest.StashKey[Lab]()
 ACCOUNT = pytest.StashKey[Account]()
+SERVICES = pytest.StashKey[Registry]()
+LOGGED = pytest.StashKey[bool]()
 #: The fixture and parameter with the outcome a test is run for.
 OUTCOME = "bgasync_outcome"
 #: How many lines of a service's log the report of a failure shows.
@@ -80,13 +82,13 @@ def _bgasync_key() -> Iterator[ssh.Key]:
 
 
 @pytest.fixture(scope="session")
-def bgasync_service() -> Registry:
+def bgasync_service(pytestconfig: pytest.Config) -> Registry:
     """Describes a service: call it in a fixture of yours, see :meth:`pytest_bgasync.services.Registry.__call__`.
 
     The marker's ``services`` then has the service's name. Where a fixture has that name, too, it is
     called for the test; the others describe theirs before, as fixtures of a session or with autouse do.
     """
-    return Registry()
+    return pytestconfig.stash[SERVICES]
 
 
 @pytest.fixture(scope="session")
@@ -264,7 +266,9 @@ def _with_inventory(spec: Spec, beside: Path, settings: Settings) -> Spec:
     if spec.inventory is None:
         return spec
     path = find_inventory(spec.inventory, (beside, settings.root, settings.playbooks))
-    cwd = project_folder(path.parent, settings.root)
+    # Read with the ansible.cfg that the playbooks have, as a run does.
+    folders = [project_folder(folder, settings.root) for folder in (settings.playbooks, path.parent)]
+    cwd = next((folder for folder in folders if (folder / "ansible.cfg").is_file()), settings.root)
     return replace(spec, inventory=str(path), hosts=hosts_of(path, os.environ, cwd))
 
 
@@ -280,7 +284,7 @@ def _plans(spec: Spec, request: pytest.FixtureRequest, registry: Registry) -> li
         except pytest.FixtureLookupError as missing:
             if missing.argname != name:
                 raise
-        plan = described if isinstance(described, Plan) else registry.get(name)
+        plan = described if isinstance(described, Plan) and described.name == name else registry.get(name)
         if plan is None:
             known = ", ".join([WEBHOOKS, *registry.names])
             raise UsageProblem(
@@ -321,8 +325,9 @@ def account_late(item: pytest.Item) -> tuple[str, ...]:
 
 
 def logs(item: pytest.Item) -> list[tuple[str, str]]:
-    """Return what the services of a test have written, for the report of its failure."""
-    lab = item.stash.get(LAB, None)
+    """Return what the services of a test have written, for the report of its failure; once."""
+    lab = None if item.stash.get(LOGGED, False) else item.stash.get(LAB, None)
+    item.stash[LOGGED] = True
     found = []
     for service in lab.services.values() if lab else ():
         lines = service.log.splitlines()

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -57,12 +61,16 @@ def find_inventory(name: str, folders: Iterable[Path]) -> Path:
 
 def hosts_of(inventory: Path, env: Mapping[str, str], cwd: Path) -> tuple[str, ...]:
     """Return the names of the hosts of an inventory, without localhost; raises UsageProblem."""
-    found = _read(inventory, frozenset(env.items()), cwd)
+    settings = frozenset(pair for pair in env.items() if not pair[0].startswith("PYTEST_"))  # one changes with the test
+    found = _read(inventory, settings, cwd)
     if (problem := found.get("problem")) is not None:
         raise UsageProblem(f"inventory {inventory} cannot be read: {' '.join(str(problem).split())}")
     hosts = tuple(name for name in found["hosts"] if name not in LOCAL_NAMES)
     if not hosts:
         raise UsageProblem(f"inventory {inventory} has no hosts: a scenario has at least one")
+    for name, number in Counter(name.lower() for name in hosts).items():
+        if number > 1:
+            raise UsageProblem(f"inventory {inventory} writes the host {name!r} in two ways: the network knows no case")
     if len(hosts) > MOST:
         raise UsageProblem(f"inventory {inventory} has {len(hosts)} hosts: a scenario has at most {MOST}")
     return hosts
@@ -71,14 +79,21 @@ def hosts_of(inventory: Path, env: Mapping[str, str], cwd: Path) -> tuple[str, .
 @cache
 def _read(inventory: Path, env: frozenset[tuple[str, str]], cwd: Path) -> dict[str, Any]:
     """Read an inventory, once a session: it costs what starting Ansible costs."""
-    asked = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-c", _ASK, str(inventory)],
-        env={**dict(env), "ANSIBLE_INVENTORY_ANY_UNPARSED_IS_FAILED": "true"}, cwd=cwd, capture_output=True, text=True,
-        check=False, stdin=subprocess.DEVNULL, timeout=CONFIGURE,
-    )  # fmt: skip
+        env={**dict(env), "ANSIBLE_INVENTORY_UNPARSED_FAILED": "true"}, cwd=cwd, text=True,
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+    ) as asked:  # fmt: skip
+        try:
+            stdout, stderr = asked.communicate(timeout=CONFIGURE)
+        except subprocess.TimeoutExpired:
+            return {"problem": f"it did not answer within {CONFIGURE} s"}
+        finally:
+            with suppress(ProcessLookupError):
+                os.killpg(asked.pid, signal.SIGKILL)  # a script that it has started, too
     try:
-        found: dict[str, Any] = json.loads(asked.stdout.splitlines()[-1])
+        found: dict[str, Any] = json.loads(stdout.splitlines()[-1])
     except (IndexError, ValueError):
-        said = [line for line in asked.stderr.splitlines() if line.strip()]
+        said = [line for line in stderr.splitlines() if line.strip()]
         return {"problem": said[-1] if said else "Ansible said nothing"}
     return found

@@ -22,6 +22,7 @@ from pytest_bgasync.fixtures import (
     JOB_LINES,
     PROGRESS,
     SEEN,
+    SERVICES,
     SETTINGS,
     bgasync,
     bgasync_engine,
@@ -30,6 +31,7 @@ from pytest_bgasync.fixtures import (
     one_sentence,
 )
 from pytest_bgasync.images import Progress
+from pytest_bgasync.services import Registry
 from pytest_bgasync.summary import JobLine, counted, remarked, table
 
 __all__ = ["bgasync", "bgasync_engine", "bgasync_outcome", "bgasync_service"]
@@ -102,6 +104,7 @@ def pytest_configure(config: pytest.Config) -> None:
         raise pytest.UsageError(str(problem)) from None
     if config.stash[SETTINGS].cover and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Covering(config.stash[SETTINGS]), "bgasync-coverage")
+    config.stash[SERVICES] = Registry()
     progress: Progress = partial(_progress, config)
     config.stash[PROGRESS] = progress
 
@@ -118,6 +121,18 @@ def _progress(config: pytest.Config, line: str) -> None:
             return
         reporter.ensure_newline()
         reporter.write_line(f"bgasync: {line}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest
+) -> Generator[None, object, object]:
+    with request.config.stash[SERVICES].described_by(fixturedef):
+        return (yield)
+
+
+def pytest_fixture_post_finalizer(fixturedef: pytest.FixtureDef[object], request: pytest.FixtureRequest) -> None:
+    request.config.stash[SERVICES].forget(fixturedef)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -202,7 +217,7 @@ def pytest_runtest_makereport(
     failure = call.excinfo if call.when in ("setup", "call") else None
     if failure is not None and found and found.faults and str(failure.value) != found.text:
         report.sections.append(("background jobs", found.text))
-    if call.when in ("setup", "call") and report.failed:
+    if report.failed:
         report.sections += fixtures.logs(item)
     if call.when == "teardown":
         if (covered := item.stash.get(SEEN, None)) is not None:

@@ -13,14 +13,14 @@ from typing import Any
 
 from pytest_bgasync import ssh, webhooks
 from pytest_bgasync.clock import Clock, Deadline
-from pytest_bgasync.containers import Container
+from pytest_bgasync.containers import Container, File
 from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import HostProblem
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import Jobs
 from pytest_bgasync.leftovers import end_processes
 from pytest_bgasync.owner import make_folder, owner_label
-from pytest_bgasync.services import Plan, Service, is_ready
+from pytest_bgasync.services import Plan, Readiness, Service
 from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST, LONGEST, WEBHOOKS
 from pytest_bgasync.tasks import ByName
 from pytest_bgasync.webhooks import Authority, Webhooks
@@ -160,16 +160,17 @@ class Scenario:
         image: str,
         create: Mapping[str, Any],
         host_config: Mapping[str, Any],
-        files: Mapping[str, bytes] | None = None,
+        files: Mapping[str, File] | None = None,
     ) -> Container:
         """Start a container; ``label`` is what messages call it."""
-        limits = {} if "network_mode" in host_config else {"init": True}
+        # What ends reaps: the first process of the container's namespace is the engine's own.
+        init = {} if "pid_mode" in host_config else {"init": True}
         config = self._engine.client.api.create_host_config(
             auto_remove=True,
             mem_limit=self._limits.memory,
             memswap_limit=self._limits.memory,
             pids_limit=self._limits.pids,
-            **{**limits, **host_config},
+            **{**init, **host_config},
         )
         full = f"{self._network}-{re.sub(r'[^A-Za-z0-9_.-]', '-', name)}"
         container = Container(
@@ -232,7 +233,7 @@ class Scenario:
         process namespace of a container that does, and the kernel ends both together.
         """
         create = {"command": ["cat"], "entrypoint": [], "user": "0", **self._on_network(*plan.names)}
-        sandbox = self._start(f"service {plan.name}", f"{plan.name}-sandbox", helper, create, {"init": False, **more})
+        sandbox = self._start(f"service {plan.name}", f"{plan.name}-sandbox", helper, create, more)
         of_sandbox = f"container:{sandbox.id}"
         words = {} if plan.command is None else {"command": list(plan.command)}
         container = self._start(
@@ -244,13 +245,16 @@ class Scenario:
             plan.files,
         )
         service = Service(plan.name, sandbox.ip(self._network), container)
+        ready = Readiness(service, sandbox, plan.ready)
 
         def decided() -> bool:
-            return self._closing or container.ended or is_ready(service, sandbox, plan.ready)
+            return self._closing or container.ended or ready()
 
-        ready = Deadline(plan.within).wait_for(decided, every=0.1)
-        if container.ended or not ready:
-            how = "ended" if container.ended else f"was not ready within {plan.within:g} s: see its ready= and within="
+        in_time = Deadline(plan.within).wait_for(decided, every=0.1)
+        if container.ended or not in_time:
+            how = "ended"
+            if not container.ended:
+                how = f"was not ready within {plan.within:g} s ({ready.reason}): see its ready= and within="
             raise HostProblem(f"service {plan.name} (image {image}) {how}. {container.last_words()}")
         self.services[plan.name] = service
 

@@ -23,22 +23,24 @@ PATIENCE = 10.0
 FASTEST = 200
 _FOLDER = "/var/lib/bgasync/traffic"
 _SCRIPT = Path(__file__).parent / "guest" / "traffic.py"
-#: Starts the stream in the background, and ends it; each says why where that fails.
+#: Starts the stream in the background, and ends it; each says why where that fails. The mark tells it from what a
+#: play has left running.
 _START = """
 mkdir -p "$1"
-python3 -c "$2" "$3" >"$1/log" 2>&1 </dev/null &
+BGASYNC_JOB=harness python3 -c "$2" "$3" >"$1/log" 2>&1 </dev/null &
 echo $! >"$1/pid"
 until [ -e "$1/sent.jsonl" ]; do
-    kill -0 $! || { cat "$1/log" >&2; exit 1; }
+    kill -0 $! 2>/dev/null || { tail -n 1 "$1/log" >&2; exit 1; }
     sleep 0.02
 done
 """
 _STOP = """
 touch "$1/stop"
 until [ -e "$1/done" ]; do
-    kill -0 "$(cat "$1/pid")" || { [ -e "$1/done" ] || { cat "$1/log" >&2; exit 1; } }
+    kill -0 "$(cat "$1/pid")" 2>/dev/null || [ -e "$1/done" ] || { tail -n 1 "$1/log" >&2; exit 1; }
     sleep 0.05
 done
+cat "$1/done"
 """
 
 
@@ -82,13 +84,17 @@ class Traffic:
             "patience": PATIENCE,
             "folder": f"{_FOLDER}/{uuid.uuid4().hex}",
         }
-        self._over = False
-        self._sent: list[Sent] = []
+        self._longest = longest
+        self._begun = False
+        self._sent: list[Sent] | None = None
 
     def __repr__(self) -> str:
-        return f"<Traffic {self._config['url']}: {self.sent} sent, {self.failed} failed>"
+        return f"<Traffic {self._config['url']}>"
 
     def __enter__(self) -> Self:
+        if self._begun:
+            raise UsageProblem("traffic() is for one with block: call it again for another stream")
+        self._begun = True
         self._do(_START, str(self._config["folder"]), _script(), json.dumps(self._config))
         return self
 
@@ -96,17 +102,26 @@ class Traffic:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self._do(_STOP, str(self._config["folder"]))
+            why = self._do(_STOP, str(self._config["folder"]))
             self._sent = self._read()
-            self._over = True
+            if why == "limit":
+                raise HostProblem(
+                    f"traffic to {self._config['url']} ended after {self._longest:g} s, before its block did:"
+                    " give it more with the ini key bgasync_deadline"
+                )
         except BgasyncError:
             if kind is None:
                 raise  # else the block's own failure is what is told
 
     @property
     def requests(self) -> list[Sent]:
-        """All requests that have ended until now, in the order in which they were sent; raises HostProblem."""
-        return self._sent if self._over else self._read()
+        """All requests that have ended until now, in the order in which they were sent.
+
+        Raises UsageProblem before the block has begun, and HostProblem.
+        """
+        if not self._begun:
+            raise UsageProblem("traffic() sends nothing by itself: write `with bgasync.traffic(...) as traffic:`")
+        return self._read() if self._sent is None else self._sent
 
     @property
     def sent(self) -> int:
@@ -134,17 +149,20 @@ class Traffic:
         return max((later - earlier for earlier, later in pairwise(points)), default=0.0)
 
     def _read(self) -> list[Sent]:
-        lines = self._machine.run(["cat", f"{self._config['folder']}/sent.jsonl"]).stdout.splitlines()
+        text = self._machine.read(f"{self._config['folder']}/sent.jsonl")
+        lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]  # the last may be half there
         return sorted((self._one(json.loads(line)) for line in lines), key=lambda one: one.at)
 
     def _one(self, entry: dict[str, Any]) -> Sent:
         took = self._clock.playbook(entry["ended"] - entry["at"])
         return Sent(self._clock.at(entry["at"]), took, entry["status"], entry["error"])
 
-    def _do(self, text: str, *args: str) -> None:
+    def _do(self, text: str, *args: str) -> str:
         done = self._machine.run(["sh", "-c", text, "-", *args])
         if done.rc != 0:
-            raise HostProblem(f"traffic from {self._machine.name}: {done.stderr.strip()}")
+            why = done.stderr.strip() or "it was ended with its host"
+            raise HostProblem(f"traffic from {self._machine.name} to {self._config['url']} broke off: {why}")
+        return done.stdout
 
 
 @cache

@@ -114,6 +114,8 @@ class Webhooks(Service):
         """
         if isinstance(n, bool) or not isinstance(n, int) or n < 1:
             raise UsageProblem(f"wait_for() needs the number of requests from 1 on, not {n!r}")
+        if path is not None:
+            _check_path("wait_for()", path)
         seconds = max(self._clock.real(_duration("wait_for(): within=", within)), LEAST)
         script = ["python3", "-c", _script("wait_for"), f"{FOLDER}/requests.jsonl", str(n), str(seconds), path or ""]
         received = self._parsed(self._container.execute(script, within=seconds + COMMAND).stdout.splitlines())
@@ -136,8 +138,7 @@ class Webhooks(Service):
         A path without a query stands for any query. ``body`` is text, or what is sent as JSON.
         Raises UsageProblem or HostProblem.
         """
-        if not isinstance(path, str) or not path.startswith("/"):
-            raise UsageProblem(f"respond() needs a path that begins with /, not {path!r}")
+        _check_path("respond()", path)
         if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
             raise UsageProblem(f"respond(): a status is a number from 200 to 599, not {status!r}")
         answer: dict[str, Any] = {"status": status, "takes": self._clock.real(_duration("respond(): takes=", takes))}
@@ -164,7 +165,8 @@ class Webhooks(Service):
             )
 
     def _lines(self, what: str) -> list[bytes]:
-        return self._container.execute(["cat", f"{FOLDER}/{what}.jsonl"]).stdout.splitlines()
+        lines = self._container.execute(["cat", f"{FOLDER}/{what}.jsonl"]).stdout.splitlines(keepends=True)
+        return [line for line in lines if line.endswith(b"\n")]  # the last may be half there
 
     def _parsed(self, lines: Sequence[bytes]) -> list[Request]:
         sources = self._sources()
@@ -196,6 +198,11 @@ def order_for(certificate: str) -> str:
 def command() -> list[str]:
     """Return the command of the receiver's container."""
     return ["python3", "-c", _script("webhooks")]
+
+
+def _check_path(where: str, path: object) -> None:
+    if not isinstance(path, str) or not path.startswith("/"):
+        raise UsageProblem(f"{where} needs a path that begins with /, not {path!r}")
 
 
 def _duration(where: str, value: object) -> float:

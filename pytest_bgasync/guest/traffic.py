@@ -1,6 +1,6 @@
 # Sends a steady stream of requests and writes down how each ended. Started in the background with a
-# configuration as its argument; stops when the file "stop" appears in its folder, at the latest after so
-# many requests as were allowed, and then writes the file "done".
+# configuration as its argument; stops when the file "stop" appears in its folder, or after so many
+# requests as were allowed, waits for those that are under way, and then writes why into the file "done".
 import http.client
 import json
 import os
@@ -12,17 +12,21 @@ from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 UNANSWERED = (URLError, http.client.HTTPException, OSError, ValueError)
+MOST = 500  # requests that may be under way at the same time
+TICK = 0.02
 
 
 class Stream:
     def __init__(self, config):
         self.url = config["url"]
         self.patience = config["patience"]
+        self.late = "no answer within %g s" % self.patience
         self.folder = config["folder"]
         self.lock = threading.Lock()
+        self.under_way = {}  # from the number of a request to when it was sent
         self.file = open(os.path.join(self.folder, "sent.jsonl"), "w")
 
-    def send(self, at):
+    def send(self, number):
         status, error = None, None
         try:
             request = Request(self.url, headers={"User-Agent": "bgasync-traffic"})
@@ -33,31 +37,54 @@ class Stream:
             status, error = refused.code, str(refused)
         except UNANSWERED as problem:
             reason = getattr(problem, "reason", problem)
-            error = "no answer within %g s" % self.patience if isinstance(reason, socket.timeout) else str(reason)
-            error = error or type(problem).__name__
+            error = self.late if isinstance(reason, socket.timeout) else str(reason) or type(problem).__name__
+        self.end(number, status, error)
+
+    def end(self, number, status, error):
+        """Write down a request, once."""
+        ended = time.time()
         with self.lock:
-            self.file.write(json.dumps({"at": at, "ended": time.time(), "status": status, "error": error}) + "\n")
+            at = self.under_way.pop(number, None)
+            if at is None:
+                return
+            if ended - at > self.patience:
+                status, error = None, self.late
+            self.file.write(json.dumps({"at": at, "ended": ended, "status": status, "error": error}) + "\n")
             self.file.flush()
 
+    def begin(self, number):
+        with self.lock:
+            self.under_way[number] = time.time()
+            crowded = len(self.under_way) > MOST
+        if crowded:
+            self.end(number, None, "not sent: %d requests are without an answer" % MOST)
+            return
+        try:
+            threading.Thread(target=self.send, args=(number,), daemon=True).start()
+        except RuntimeError as problem:  # the host has no room for another thread
+            self.end(number, None, "not sent: %s" % problem)
+
     def run(self, rate, most):
-        stop = os.path.join(self.folder, "stop")
-        sending, began = [], time.monotonic()
-        for number in range(most):
-            while time.monotonic() < began + number / rate:
-                time.sleep(min(0.02, max(0, began + number / rate - time.monotonic())))
-            if os.path.exists(stop):
-                break
-            sending = [thread for thread in sending if thread.is_alive()]
-            sending.append(threading.Thread(target=self.send, args=(time.time(),), daemon=True))
-            sending[-1].start()
-        for thread in sending:
-            thread.join(self.patience + 1)
-        with open(os.path.join(self.folder, "done"), "w"):
-            pass
+        stop, began, number = os.path.join(self.folder, "stop"), time.monotonic(), 0
+        while not os.path.exists(stop) and number < most:
+            if time.monotonic() >= began + number / rate:
+                self.begin(number)
+                number += 1
+            else:
+                time.sleep(min(TICK, max(0, began + number / rate - time.monotonic())))
+        end = time.monotonic() + self.patience
+        while self.under_way and time.monotonic() < end:
+            time.sleep(TICK)
+        for late in list(self.under_way):
+            self.end(late, None, self.late)
+        with open(os.path.join(self.folder, "ending"), "w") as file:
+            file.write("limit" if number >= most else "stop")
+        os.rename(file.name, os.path.join(self.folder, "done"))
 
 
 def main(config):
     Stream(config).run(config["rate"], config["most"])
+    os._exit(0)  # threads that hang are not waited for
 
 
 main(json.loads(sys.argv[1]))

@@ -45,12 +45,18 @@ class Receiver(http.server.BaseHTTPRequestHandler):
 
     def answer(self):
         host = self.headers.get("Host", "")
+        try:
+            body = self.body()
+        except ValueError:
+            self.close_connection = True
+            self.send_error(400, "the length of the body is no number")
+            return
         self.server.requests.write(
             host=host.rsplit(":", 1)[0] if not host.endswith("]") else host,
             path=self.path,
             method=self.command,
             headers=list(self.headers.items()),
-            body=self.body().decode("utf-8", "surrogateescape"),
+            body=body.decode("utf-8", "surrogateescape"),
             scheme=self.server.scheme,
             source=self.client_address[0],
             at=time.time(),
@@ -76,9 +82,10 @@ class Receiver(http.server.BaseHTTPRequestHandler):
             return self.rfile.read(int(self.headers.get("Content-Length") or 0))
         parts = []
         while True:
-            size = int(self.rfile.readline().split(b";")[0] or b"0", 16)
+            size = int(self.rfile.readline().split(b";")[0], 16)
             parts.append(self.rfile.read(size))
-            self.rfile.readline()
+            while self.rfile.readline().strip() and not size:
+                pass  # what trails the last part, up to an empty line
             if not size:
                 return b"".join(parts)
 

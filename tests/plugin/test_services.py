@@ -20,7 +20,7 @@ CONFTEST = """
                         files={{"/www/index.html": "hello from a bare image"}}, aliases=["bare.example.com"], ready=80)
         bgasync_service("slow", command="echo not yet; exec sleep 100", ready="test -e /ready", within=1)
         bgasync_service("over", command="echo no configuration >&2; exit 3", ready=80)
-        bgasync_service("clash", aliases=["host1"])
+        bgasync_service("clash", "debian", aliases=["host1"])
 
     @pytest.fixture
     def mine(bgasync_service, tmp_path):
@@ -29,7 +29,7 @@ CONFTEST = """
                                environment={{"PORT": 8000}}, files={{"/srv/page": tmp_path / "page"}}, ready=8000)
 """
 PROBLEMS = {
-    "not ready": ("slow", "service slow (image ", "was not ready within 1 s", "not yet"),
+    "not ready": ("slow", "service slow (image ", "was not ready within 1 s (ready= ended with 1)", "not yet"),
     "ended": ("over", "service over (image ", ") ended. Its output ends with:", "no configuration"),
     "unknown": ("cache", "nobody has described 'cache'; there are: webhooks, bare, slow, over, clash"),
     "two places": ("clash", "the host name 'host1' is in two places: it is a host of the test and a name of"),

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pytest_bgasync.containers import File
 from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.services import Plan, Registry
 
@@ -28,10 +29,24 @@ def test_a_description_is_kept_under_its_name() -> None:
     assert registry("cache", "valkey") is registry.get("cache") is not plan
 
 
+def test_what_a_fixture_has_described_is_forgotten_with_it() -> None:
+    registry = Registry()
+    with registry.described_by("session"):
+        outer = registry("cache", "redis")
+        with registry.described_by("test"):
+            inner = registry("cache", "valkey")
+    assert registry.get("cache") is inner
+    registry.forget("test")
+    assert registry.get("cache") is outer
+    registry.forget("session")
+    assert registry.names == ()
+
+
 def test_files_are_text_bytes_or_copies(tmp_path: Path) -> None:
     (tmp_path / "page").write_bytes(b"\x00")
-    plan = Registry()("web", files={"/a": "é", "/b": b"b", "/c": tmp_path / "page"})
-    assert plan.files == {"/a": "é".encode(), "/b": b"b", "/c": b"\x00"}
+    (tmp_path / "page").chmod(0o750)
+    plan = Registry()("web", "nginx", files={"/a": "é", "/b": b"b", "/c": tmp_path / "page"})
+    assert plan.files == {"/a": File("é".encode()), "/b": File(b"b"), "/c": File(b"\x00", 0o750)}
 
 
 @pytest.mark.parametrize(
@@ -39,6 +54,8 @@ def test_files_are_text_bytes_or_copies(tmp_path: Path) -> None:
     [
         ("a b", {}, r"'a b' is no host name"),
         ("localhost", {}, r"'localhost' means something else"),
+        ("webhooks", {"image": "x"}, r"that is the harness's own receiver"),
+        ("a", {"image": None}, r"the default image does nothing by itself, say command= or image="),
         ("a", {"aliases": "b"}, r"aliases= is a list of host names, not 'b'"),
         ("a", {"aliases": ["b_"]}, r"aliases=: 'b_' is no host name"),
         ("a", {"aliases": ["A"]}, r"one of its names is there twice"),
@@ -55,4 +72,4 @@ def test_files_are_text_bytes_or_copies(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_meant_is_refused(name: str, description: dict[str, Any], sentence: str) -> None:
     with pytest.raises(UsageProblem, match=sentence):
-        Registry()(name, **description)
+        Registry()(name, **{"image": "nginx", **description})

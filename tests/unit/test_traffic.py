@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_bgasync.clock import Clock
+from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.machines import CommandResult
 from pytest_bgasync.traffic import Traffic
 
@@ -21,12 +22,28 @@ class FakeMachine:
         self._sent = sent
 
     def run(self, _command: Any) -> CommandResult:
+        return CommandResult(0, "stop", "")
+
+    def read(self, _path: str) -> str:
         entries = [{"at": at, "ended": at + 0.5, "status": status, "error": None} for at, status in self._sent]
-        return CommandResult(0, "".join(json.dumps(entry) + "\n" for entry in entries), "")
+        return "".join(json.dumps(entry) + "\n" for entry in entries) + '{"at": 9, "ended'
+
+
+def idle(*sent: tuple[float, int | None]) -> Traffic:
+    return Traffic(FakeMachine(*sent), "http://lb/", 10, Clock(0.1, zero=0), 60)  # type: ignore[arg-type]  # a fake
 
 
 def traffic(*sent: tuple[float, int | None]) -> Traffic:
-    return Traffic(FakeMachine(*sent), "http://lb/", 10, Clock(0.1, zero=0), 60)  # type: ignore[arg-type]  # a fake
+    with idle(*sent) as stream:
+        return stream
+
+
+def test_a_stream_that_has_not_begun_counts_nothing_and_none_begins_twice() -> None:
+    with pytest.raises(UsageProblem, match=r"sends nothing by itself: write `with bgasync.traffic"):
+        assert idle().failed == 0
+    stream = traffic((0, 200))
+    with pytest.raises(UsageProblem, match=r"is for one with block"), stream:
+        pass
 
 
 def test_an_answer_from_400_on_or_none_at_all_has_failed() -> None:

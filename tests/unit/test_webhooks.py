@@ -14,7 +14,7 @@ from pytest_bgasync.webhooks import Unlisted, Webhooks
 def webhooks(*asked: tuple[str, str, bool]) -> Webhooks:
     def execute(_command: Any) -> SimpleNamespace:
         lines = [json.dumps({"name": name, "source": source, "outside": outside}) for name, source, outside in asked]
-        return SimpleNamespace(stdout="\n".join(lines).encode())
+        return SimpleNamespace(stdout="".join(f"{line}\n" for line in lines).encode() + b'{"name": "half')
 
     container = cast(Container, SimpleNamespace(execute=execute))
     return Webhooks("webhooks", "192.0.2.9", container, Clock(), lambda: {"192.0.2.1": "app1"})
