@@ -17,7 +17,9 @@ from pytest_bgasync.runs import Run
 _LISTS = ("pre_tasks", "tasks", "post_tasks", "handlers")
 _PARTS = ("block", "rescue", "always")
 #: What tasks say that stand where something has gone wrong.
-_TROUBLE = re.compile(r"roll.?back|fail|undo|abort|revert", re.IGNORECASE)
+_TROUBLE = re.compile(r"roll.?back|fail|undo|abort|revert|\bnot\b.*\bsucce|\brc\b\s*(!=|>)", re.IGNORECASE)
+#: What a task can name the file of other tasks with.
+_INCLUDES = ("include_tasks", "import_tasks")
 
 
 class Seen(TypedDict):
@@ -56,14 +58,17 @@ class Coverage:
         for place, outcome in seen["outcomes"]:
             self.outcomes.setdefault(place, set()).add(outcome)
 
-    def report(self, root: Path) -> Report:
-        """Return what is covered of the files below ``root``."""
+    def report(self, root: Path, playbooks: Path) -> Report:
+        """Return what is covered of the files below ``root``: those that were seen, and the author's others.
+
+        They are the playbooks in ``playbooks``, all roles beside them, in ``root`` and beside a role
+        that was seen, and what these include.
+        """
         files = []
-        for name in sorted(self.files):
-            path = Path(name)
-            if not path.is_relative_to(root) or not path.is_file():
+        for path in sorted(_known(map(Path, self.files), root, playbooks)):
+            name, found = str(path), list(statements(path))
+            if not found or not path.is_relative_to(root):
                 continue
-            found = list(statements(path))
             missing = [s for s in found if f"{name}:{s.line}" not in self.ran]
             tried = {s: self.outcomes.get(f"{name}:{s.line}", set()) for s in found if s.background}
             files.append(File(str(path.relative_to(root)), found, missing, tried))
@@ -88,7 +93,7 @@ class Report:
 
     @property
     def percent(self) -> float:
-        """How many of a hundred tasks have run; 100 without any."""
+        """How many of a hundred tasks have run; 0 without any."""
         return _percent(self.files)
 
     def lines(self) -> Iterator[str]:
@@ -125,6 +130,7 @@ class Report:
                 file.name: {
                     "tasks": [{"line": s.line, "name": s.name} for s in file.statements],
                     "missing": [s.line for s in file.missing],
+                    "missing_where_something_has_gone_wrong": [s.line for s in file.missing if s.trouble],
                     "outcomes": {
                         str(s.line): {str(outcome): outcome in tried for outcome in ENDS}
                         for s, tried in file.tried.items()
@@ -147,11 +153,7 @@ def seen(runs: Iterable[Run]) -> Seen:
         places = {event["task_id"]: _real(event["path"]) for event in run.events if event["event"] == "task_started"}
         loaded = [_real(path) for event in run.events if event["event"] == "playbook_loaded" for path in event["files"]]
         files.update([*loaded, *(place.rpartition(":")[0] for place in places.values())])
-        ran.update(
-            places[event["task_id"]]
-            for event in run.events
-            if event["event"] == "task_result" and event["status"] != "skipped" and event["task_id"] in places
-        )
+        ran.update(places[reach.task.id] for reach in run.reached if reach.ran and reach.status is not None)
         outcomes.update(
             (places[job.launch.task_id], str(job.outcome)) for job in run.jobs if job.launch.task_id in places
         )
@@ -164,15 +166,59 @@ def _real(place: str) -> str:
     return f"{os.path.realpath(file)}:{line}" if colon and line.isdigit() else os.path.realpath(place)
 
 
+def _known(seen: Iterable[Path], root: Path, playbooks: Path) -> set[Path]:
+    """Return the files that hold an author's tasks, those that were seen and what is known without them."""
+    found = set(seen)
+    roles = [place / "roles" for place in (root, playbooks)]
+    roles += [parent for path in found for parent in path.parents if parent.name == "roles"]
+    found.update(path for path in playbooks.glob("*.y*ml") if any(map(_is_play, _entries(path))))
+    for folder in set(roles):
+        for part in ("tasks", "handlers"):
+            found.update(folder.glob(f"*/{part}/**/*.y*ml"))
+    todo = [path.resolve() for path in found]
+    known: set[Path] = set()
+    while todo:
+        if (path := todo.pop()) not in known and path.is_file():
+            known.add(path)
+            todo += [(path.parent / name).resolve() for name in _included(_compose(path))]
+    return known
+
+
+def _included(node: yaml.Node | None) -> Iterator[str]:
+    """Yield the names of files that tasks below a node include, as far as they can be read off it."""
+    for key, value in _keys(node).items():
+        if key.rpartition(".")[2] in _INCLUDES:
+            file = _keys(value).get("file", value)
+            if isinstance(file, yaml.ScalarNode) and "{{" not in file.value:
+                yield file.value
+        yield from _included(value)
+    for entry in node.value if isinstance(node, yaml.SequenceNode) else ():
+        yield from _included(entry)
+
+
+def _compose(path: Path) -> yaml.Node | None:
+    """Return the content of a file, None where it is not plain YAML."""
+    try:
+        document: yaml.Node | None = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    except (OSError, ValueError, yaml.YAMLError):
+        return None
+    return document
+
+
+def _entries(path: Path) -> Sequence[yaml.Node]:
+    document = _compose(path)
+    return document.value if isinstance(document, yaml.SequenceNode) else ()
+
+
+def _is_play(entry: yaml.Node) -> bool:
+    return not {"hosts", *_LISTS}.isdisjoint(_keys(entry))
+
+
 def statements(path: Path) -> Iterator[Statement]:
     """Yield the tasks of a playbook or of a file of tasks, in order; none of a file that is not plain YAML."""
-    try:
-        document = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, ValueError, yaml.YAMLError):
-        return
-    for entry in document.value if isinstance(document, yaml.SequenceNode) else ():
+    for entry in _entries(path):
         parts = _keys(entry)
-        if any(name in parts for name in _LISTS) or "hosts" in parts:
+        if _is_play(entry):
             for name in _LISTS:
                 yield from _tasks(parts.get(name), trouble=False)
         else:
@@ -188,12 +234,12 @@ def _task(node: yaml.Node, *, trouble: bool) -> Iterator[Statement]:
     keys = _keys(node)
     if not keys or any("import_playbook" in key or key.rpartition(".")[2] == "meta" for key in keys):
         return
+    name = _text(keys.get("name"))
+    trouble = trouble or any(_TROUBLE.search(text) for text in (name, _text(keys.get("when"))))
     if any(part in keys for part in _PARTS):
         for part in _PARTS:
             yield from _tasks(keys.get(part), trouble=trouble or part == "rescue")
         return
-    name, when = (str(keys[key].value) if key in keys else "" for key in ("name", "when"))
-    trouble = trouble or bool(_TROUBLE.search(name) or _TROUBLE.search(when))
     limit = keys.get("async")
     background = limit is not None and str(limit.value).strip() not in ("", "0")
     if any(key.rpartition(".")[2] in ("import_tasks", "import_role") for key in keys):
@@ -201,7 +247,14 @@ def _task(node: yaml.Node, *, trouble: bool) -> Iterator[Statement]:
     yield Statement(node.start_mark.line + 1, name or next(iter(keys)), trouble, background)
 
 
-def _keys(node: yaml.Node) -> dict[str, yaml.Node]:
+def _text(node: yaml.Node | None) -> str:
+    """Return what a name or a condition says; a list of conditions as one text."""
+    if isinstance(node, yaml.SequenceNode):
+        return " and ".join(map(_text, node.value))
+    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
+
+
+def _keys(node: yaml.Node | None) -> dict[str, yaml.Node]:
     return {key.value: value for key, value in node.value} if isinstance(node, yaml.MappingNode) else {}
 
 
@@ -212,4 +265,4 @@ def _trouble_first(missing: Iterable[Statement]) -> list[Statement]:
 def _percent(files: Iterable[File]) -> float:
     every = [(len(file.statements), len(file.missing)) for file in files]
     total = sum(count for count, _ in every)
-    return 100 * (total - sum(missing for _, missing in every)) / total if total else 100.0
+    return 100 * (total - sum(missing for _, missing in every)) / total if total else 0.0

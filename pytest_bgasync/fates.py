@@ -110,8 +110,14 @@ class Fates:
         module, *commands = standing()
         if command:
             host.send_signal(signal.SIGCONT, [module])
-            self._within(GRACE, lambda: standing() or not own(), "its module did not start a command")
-            if not standing():
+            at_rest: list[Process] = []
+
+            def stands_or_ended() -> bool:
+                at_rest[:] = own()
+                return not at_rest or at_rest[0].state == "T"
+
+            self._within(GRACE, stands_or_ended, "its module did not start a command")
+            if not at_rest:
                 raise HostProblem("its module ended without having started a command")
             begin = Deadline(BEGIN)
 

@@ -260,14 +260,14 @@ class _Covering:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        report = self._coverage.report(self._settings.root)
+        report = self._coverage.report(self._settings.root, self._settings.playbooks)
         if self._settings.cover_json:
             self._settings.cover_json.write_text(json.dumps(report.data(), indent=2) + "\n", encoding="utf-8")
         if self._falls_short(report) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        report = self._coverage.report(self._settings.root)
+        report = self._coverage.report(self._settings.root, self._settings.playbooks)
         terminalreporter.section("tasks that have run", sep="=")
         for line in report.lines():
             terminalreporter.write_line(line)

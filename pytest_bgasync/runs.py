@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from pytest_bgasync.findings import Batch, Facts, Finding, batches
 from pytest_bgasync.jobs import GRACE, Job, JobHost, Jobs, find_survivors, owned, standing_still, take_stock, veiled
 from pytest_bgasync.order import Order
 from pytest_bgasync.outcome import CUT_SHORT, Outcome
-from pytest_bgasync.tasks import Recap, TaskResult, listing
+from pytest_bgasync.tasks import Reach, Recap, TaskResult, listing
 from pytest_bgasync.verdict import Process, daemons, gave_up
 
 
@@ -161,8 +161,9 @@ class Run:
     def ran(self, task: str, *, host: str | None = None) -> bool:
         """Say whether a task was reached and not skipped, on ``host`` or on any.
 
-        Raises NotThere if the playbook has no such task. With dynamic includes and templated
-        names that cannot be known, and a task that was not reached did not run.
+        One whose condition or arguments were an error did not run. Raises NotThere if the playbook
+        has no such task. With dynamic includes and templated names that cannot be known, and a
+        task that was not reached did not run.
         """
         self._check(host)
         return self._tasks.ran(task, host)
@@ -171,6 +172,11 @@ class Run:
         """Return the names of the tasks that ran on a host, in order; raises NotThere for an unknown host."""
         self._check(host)
         return self._tasks.path(host)
+
+    @property
+    def reached(self) -> Sequence[Reach]:
+        """Which host came to which task, in order, and what became of it."""
+        return tuple(self._tasks.reached)
 
     def _note(self, seen: Mapping[str, Census]) -> None:
         """Keep what machines said last; of folders that they were not asked for, what they said before."""

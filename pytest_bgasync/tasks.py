@@ -92,8 +92,16 @@ class Reach:
     host: str
     begun: float
     """Seconds since the epoch; moved on from item to item."""
-    skipped: bool = False
+    status: str | None = None
+    """The status of its result, None as long as there is none."""
+    executed: bool = False
+    """Its condition and arguments were no error, so that its action began."""
     itemized: bool = False
+
+    @property
+    def ran(self) -> bool:
+        """False for a task that was skipped, or that failed before it began."""
+        return self.executed if self.status == "failed" else self.status != "skipped"
 
 
 @dataclass
@@ -127,16 +135,15 @@ class Tasks:
             raise NotThere(f"the playbook has no task {name!r}; it has: {listing(sorted(self.known))}")
 
     def ran(self, name: str, host: str | None = None) -> bool:
-        """Say whether a task was reached and not skipped; raises NotThere."""
+        """Say whether a task was reached, not skipped, and did not fail before it began; raises NotThere."""
         self.check(name)
         return any(
-            not reach.skipped and (host is None or reach.host == host) and reach.task.is_called(name)
-            for reach in self.reached
+            reach.ran and (host is None or reach.host == host) and reach.task.is_called(name) for reach in self.reached
         )
 
     def path(self, host: str) -> list[str]:
         """Return the names of the tasks that ran on a host, in order."""
-        return [reach.task.name for reach in self.reached if reach.host == host and not reach.skipped]
+        return [reach.task.name for reach in self.reached if reach.host == host and reach.ran]
 
     def find(self, name: str, host: str | None, item: Any) -> list[TaskResult]:
         """Return the results that fit; raises NotThere."""
@@ -173,6 +180,9 @@ def fold(events: Iterable[Event], clock: Clock) -> Tasks:
             tasks.by_id[task.id] = task
         elif kind == "host_started":
             at[event["task_id"], event["host"]] = _reach(tasks, event)
+        elif kind == "task_begun":
+            if (started := at.get((event["task_id"], event["host"]))) is not None:
+                started.executed = True
         elif kind in ("task_result", "item_result"):
             where = (event["task_id"], event["host"])
             if where not in at:  # a task that needs no worker, such as an include
@@ -184,7 +194,7 @@ def fold(events: Iterable[Event], clock: Clock) -> Tasks:
                 tasks.results.append(_result(event, clock, reach.begun))
                 reach.begun = event["at"]
             if kind == "task_result":
-                reach.skipped = event["status"] == "skipped"
+                reach.status = event["status"]
         elif kind == "playbook_loaded":
             # A playbook on the command line has one such event; all must be complete.
             tasks.complete = event["complete"] and (tasks.complete or not tasks.known)

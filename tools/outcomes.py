@@ -114,9 +114,9 @@ CASES = [
 def cell(case: Case, run: Run, outcome: Outcome) -> tuple[str, bool]:
     """Return what the play did and what the harness finds, and whether nobody would know of the job."""
     did = []
-    if case.undo and run.ran(case.undo):
+    if case.undo and _done(run, case.undo):
         did.append("rolled back")
-    if case.report and run.ran(case.report):
+    if case.report and _done(run, case.report):
         did.append("reported")
     away = any(recap.unreachable for recap in run.recap.values())
     told = bool(did) or (not case.undo and (away or (not case.report and not run.ok)))
@@ -130,6 +130,11 @@ def cell(case: Case, run: Run, outcome: Outcome) -> tuple[str, bool]:
     if case.forgotten:
         told = found["uncollected"] > 0
     return ", ".join(did), outcome is not Outcome.SUCCEEDED and not told
+
+
+def _done(run: Run, task: str) -> bool:
+    """Say whether a task did what it is for."""
+    return any(result.status in ("ok", "changed") for result in run.results(task))
 
 
 def _is_of(case: Case, finding: Finding) -> bool:

@@ -198,7 +198,7 @@ def test_31_a_zombie_passes_for_alive(bgasync: Lab) -> None:
 @pytest.mark.bgasync(image="fixtures/application", time_scale=0.2, strict=False)
 def test_32_two_package_installations_fight_for_the_lock(bgasync: Lab) -> None:
     install = "apt-get install -y -o DPkg::Pre-Invoke::=\\'sleep 4\\' {{ item }}"
-    launch = f'- {{name: Install, command: "{install}", loop: [htop, iotop], async: 60, poll: 0, register: jobs}}\n'
+    launch = f'- {{name: Install, command: "{install}", loop: [htop, iotop], async: 600, poll: 0, register: jobs}}\n'
     launch = "- {name: Update, command: apt-get update}\n" + launch.replace("\\'", "'")
     ask = ASK.replace("job.ansible_job_id", "item.ansible_job_id") + "  loop: '{{ jobs.results }}'\n"
     run = play(bgasync, launch + ask + "  ignore_errors: true\n", "become: true")

@@ -19,6 +19,10 @@ PLAY = """
       ansible.builtin.debug:
       when: false
     - ansible.builtin.include_tasks: more.yml
+    - name: Error
+      ansible.builtin.debug:
+      when: nothing.rc == 0
+      ignore_errors: true
 """
 MORE = """
 - block:
@@ -33,6 +37,7 @@ MORE = """
 def test_what_ran_in_all_workers_is_told_with_line_numbers(inner: Inner) -> None:
     inner.file("playbooks/play.yml", PLAY)
     inner.file("playbooks/more.yml", MORE)
+    inner.file("playbooks/other.yml", "- hosts: all\n  tasks:\n    - ping:\n")
     inner.test(
         """
         import pytest
@@ -48,12 +53,13 @@ def test_what_ran_in_all_workers_is_told_with_line_numbers(inner: Inner) -> None
     assert ended.rc == 1
     rows = [line.split() for line in ended.output.splitlines()]
     assert ["playbooks/more.yml", "2", "1", "50%", "6"] in rows
-    assert ["playbooks/play.yml", "3", "1", "67%", "10"] in rows
-    assert ["TOTAL", "5", "2", "60%"] in rows
+    assert ["playbooks/other.yml", "1", "1", "0%", "3"] in rows
+    assert ["playbooks/play.yml", "4", "2", "50%", "10,", "14"] in rows
+    assert ["TOTAL", "7", "4", "43%"] in rows
     assert "  playbooks/more.yml:6  Roll back" in ended.output
     assert "playbooks/play.yml:5  Work: tried succeeded, failed; not timed_out, lost, unreachable" in ended.output
-    assert "ERROR: 60.00 of 100 tasks have run, and --bgasync-cov-fail-under asks for 80" in ended.output
-    assert json.loads((inner.path / "c.json").read_text())["percent"] == 60
+    assert "ERROR: 42.86 of 100 tasks have run, and --bgasync-cov-fail-under asks for 80" in ended.output
+    assert json.loads((inner.path / "c.json").read_text())["percent"] == 42.86
     assert_no_insides(ended.output)
 
 

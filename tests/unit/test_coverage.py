@@ -76,7 +76,7 @@ def test_tests_add_up_and_the_rescue_comes_first(playbook: Path, tmp_path: Path)
     coverage.add({"files": [name, "/elsewhere.yml"], "ran": [f"{name}:3"], "outcomes": []})
     coverage.add({"files": [name], "ran": [f"{name}:7", f"{name}:22"], "outcomes": [(f"{name}:7", "failed")]})
     coverage.add({"files": [name], "ran": [f"{name}:7"], "outcomes": [(f"{name}:7", "succeeded")]})
-    report = coverage.report(tmp_path)
+    report = coverage.report(tmp_path, tmp_path / "playbooks")
     assert report.percent == 50
     lines = list(report.lines())
     assert lines[2].split() == ["site.yml", "6", "3", "50%", "16,", "18,", "13"]
@@ -84,8 +84,61 @@ def test_tests_add_up_and_the_rescue_comes_first(playbook: Path, tmp_path: Path)
     assert "  site.yml:16  debug" in lines
     assert lines[-1] == "  site.yml:7  Launch: tried succeeded, failed; not timed_out, lost, unreachable"
     assert report.data()["files"]["site.yml"]["missing"] == [13, 16, 18]
+    assert report.data()["files"]["site.yml"]["missing_where_something_has_gone_wrong"] == [16, 18]
     assert report.data()["files"]["site.yml"]["outcomes"]["7"]["failed"] is True
 
 
-def test_nothing_to_cover_is_covered(tmp_path: Path) -> None:
-    assert Coverage().report(tmp_path).percent == 100
+def test_what_no_test_has_come_to_counts_too(tmp_path: Path) -> None:
+    for name, text in {
+        "site.yml": "- hosts: all\n  tasks:\n  - ping:\n  - block: []\n    rescue:\n    - include_tasks: undo.yml\n",
+        "undo.yml": "- ping:\n- ansible.builtin.include_tasks: {file: deeper/more.yml}\n",
+        "deeper/more.yml": "- ping:\n- include_tasks: '{{ none }}.yml'\n",
+        "playbooks/other.yml": "- hosts: all\n  roles: [one]\n",
+        "playbooks/third.yml": "- hosts: all\n  tasks: [{ping: }]\n",
+        "playbooks/packages.yml": "- name: no task\n  state: present\n",
+        "playbooks/roles/one/tasks/main.yml": "- ping:\n",
+        "roles/two/handlers/main.yml": "- ping:\n",
+        "lib/roles/three/tasks/main.yml": "- ping:\n",
+        "lib/roles/four/tasks/sub/more.yaml": "- ping:\n",
+        "unknown.yml": "- hosts: all\n  tasks: [{ping: }]\n",
+    }.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    coverage = Coverage()
+    seen = [str(tmp_path / name) for name in ("site.yml", "lib/roles/three/tasks/main.yml")]
+    coverage.add({"files": seen, "ran": [f"{seen[0]}:3", f"{seen[1]}:1"], "outcomes": []})
+    report = coverage.report(tmp_path, tmp_path / "playbooks")
+    assert [(file.name, len(file.statements), len(file.missing)) for file in report.files] == [
+        ("deeper/more.yml", 2, 2),
+        ("lib/roles/four/tasks/sub/more.yaml", 1, 1),
+        ("lib/roles/three/tasks/main.yml", 1, 0),
+        ("playbooks/roles/one/tasks/main.yml", 1, 1),
+        ("playbooks/third.yml", 1, 1),
+        ("roles/two/handlers/main.yml", 1, 1),
+        ("site.yml", 2, 1),
+        ("undo.yml", 2, 2),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("keys", "trouble"),
+    [
+        ("when: result is failed", True),
+        ("when: [job.finished, job.rc != 0]", True),
+        ("when: job.rc > 0", True),
+        ("when: job is not succeeded", True),
+        ("when: not (job is success)", True),
+        ("name: Rollback everything", True),
+        ("when: job is succeeded", False),
+        ("when: job.rc == 0", False),
+    ],
+)
+@pytest.mark.parametrize("block", [False, True])
+def test_what_stands_where_something_has_gone_wrong(tmp_path: Path, keys: str, *, trouble: bool, block: bool) -> None:
+    path = tmp_path / "main.yml"
+    path.write_text(f"- {keys}\n  " + ("block:\n    - ping:\n" if block else "ping:\n"))
+    assert [statement.trouble for statement in statements(path)] == [trouble]
+
+
+def test_a_session_that_saw_no_task_covers_nothing(tmp_path: Path) -> None:
+    assert Coverage().report(tmp_path, tmp_path).percent == 0

@@ -75,7 +75,7 @@ def test_a_task_is_called_by_its_name_with_or_without_its_role() -> None:
     assert not tasks.ran("app")
 
 
-def test_a_skipped_task_was_not_run_and_is_not_on_the_path() -> None:
+def test_a_task_that_was_skipped_or_failed_before_it_began_was_not_run_and_is_not_on_the_path() -> None:
     tasks = fold(
         [
             task_started("First", "t1"),
@@ -85,11 +85,16 @@ def test_a_skipped_task_was_not_run_and_is_not_on_the_path() -> None:
             result(task_id="t1", host="host2", status="skipped"),
             task_started("Second", "t2"),
             host_started("host1", "t2"),
+            event("task_begun", task_id="t2", host="host1"),
             result(task_id="t2", status="failed"),
+            task_started("Third", "t3"),
+            host_started("host1", "t3"),
+            result(task_id="t3", status="failed"),
         ],
         CLOCK,
     )
     assert tasks.path("host1") == ["First", "Second"]
+    assert not tasks.ran("Third")
     assert tasks.path("host2") == []
     assert tasks.ran("First")
     assert tasks.ran("First", "host1")

@@ -15,7 +15,7 @@ from ansible.plugins.callback import CallbackBase
 from ansible.release import __version__ as ansible_version
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from bgasync_controller import clock, connections, events, gate, jobs, workers  # found by the line above
+from bgasync_controller import begun, clock, connections, events, gate, jobs, workers  # found by the line above
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not typed
@@ -36,6 +36,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         workers.install(run["leash"])
         clock.install(run["time_scale"])
         jobs.install(run, self._events, self._gate)
+        begun.install(self._events)
         connections.install(run["connections"])
         self._events.write("run_started", ansible_version=ansible_version, pid=os.getpid())
 
