@@ -17,7 +17,7 @@ from pytest_bgasync import Engine
 from pytest_bgasync.owner import OWNER, owner_label
 
 from .gate import Gate
-from .inner import Inner, Started, assert_no_insides, wait_until
+from .inner import GONE, Inner, Started, assert_no_insides, wait_until
 
 #: Starts a job that would run for ten minutes, then waits as long.
 LONG = """
@@ -166,6 +166,121 @@ def test_ctrl_c_with_workers_of_xdist(inner: Inner) -> None:
     run.interrupt()
     ended = run.wait()
     assert ended.rc == pytest.ExitCode.INTERRUPTED, ended.output
+    inner.assert_nothing_left()
+
+
+PAUSED = """
+import pathlib, time
+import pytest
+from pytest_bgasync import PlaybookDeadline
+
+PLAY = '''
+- hosts: all
+  gather_facts: false
+  tasks:
+    - {name: Work, command: work, async: 900, poll: 0}
+    - {name: Ask, ping: }
+'''
+
+@pytest.fixture(autouse=True)
+def work(bgasync):
+    bgasync.host.stub("work", takes=100_000)
+
+def paused(bgasync, **options):
+    running = bgasync.start_text(PLAY, pause_before=["Ask"], **options)
+    running.wait_for("Ask")
+    return running
+"""
+
+
+def test_a_play_that_a_test_leaves_paused_is_stopped(inner: Inner) -> None:
+    inner.test(
+        PAUSED
+        + """
+pytestmark = pytest.mark.bgasync(strict=False)
+
+def test_forgets_it(bgasync):
+    paused(bgasync)
+
+def test_fails_outside(bgasync):
+    paused(bgasync)
+    assert not "outside"
+
+def test_fails_inside(bgasync):
+    with paused(bgasync):
+        assert not "inside"
+"""
+    )
+    ended = inner.run()
+    assert (ended.rc, ended.counts) == (1, {"failed": 3}), ended.output
+    stopped = "was paused before the task 'Ask' when the test ended, and was stopped: wait() for it, or stop() it"
+    assert ended.output.count(stopped) == 2, ended.output
+    ended.assert_says("AssertionError: assert not 'outside'", "AssertionError: assert not 'inside'")
+    inner.assert_nothing_left()
+
+
+def test_ctrl_c_while_a_play_is_paused_and_its_host_frozen(inner: Inner) -> None:
+    inner.test(
+        PAUSED
+        + """
+def test_one(bgasync):
+    with paused(bgasync), bgasync.host.freeze():
+        pathlib.Path("here").touch()
+        time.sleep(600)
+"""
+    )
+    run = inner.start()
+    run.wait_for((inner.path / "here").exists, "the test")
+    run.interrupt()
+    assert run.wait().rc == pytest.ExitCode.INTERRUPTED
+    inner.assert_nothing_left()
+
+
+def test_a_run_against_a_frozen_host_ends_at_its_deadline_and_a_stub_that_never_ends_with_its_host(
+    inner: Inner,
+) -> None:
+    inner.test(
+        PAUSED
+        + """
+@pytest.mark.bgasync(strict=False)
+def test_one(bgasync):
+    for deadline in (4, 8, 12, 16, 20):  # on a busy machine it takes longer to come to the last task
+        try:
+            running = paused(bgasync, deadline=deadline)
+            with bgasync.host.freeze():
+                running.resume()
+                running.wait()
+        except PlaybookDeadline as stopped:
+            problem, run = stopped, stopped.run
+        if run.path("host1")[-1:] == ["Ask"]:
+            break
+    assert f"deadline of {deadline} s while it was at the task 'Ask'" in str(problem)
+    assert run.wall < deadline + 10
+    assert [(job.task, job.outcome) for job in run.jobs] == [("Work", "running")]
+    assert len(bgasync.host.calls("work")) >= 1
+"""
+    )
+    inner.run().assert_passed(1)
+    inner.assert_nothing_left()
+
+
+def test_a_host_that_is_frozen_when_pytest_is_killed_is_swept(inner: Inner) -> None:
+    inner.test(
+        PAUSED
+        + """
+def test_one(bgasync):
+    with bgasync.host.freeze():
+        pathlib.Path("here").touch()
+        time.sleep(600)
+"""
+    )
+    run = inner.start()
+    run.wait_for((inner.path / "here").exists, "the test")
+    run.kill()
+    run.wait()
+    wait_until(lambda: len(inner.containers()) == 1, within=GONE, what="the container of localhost has gone")
+    assert len(inner.containers("paused")) == 1  # it cannot see its input close
+    assert inner.bgasync("clean").rc == 0
     inner.assert_nothing_left()
 
 

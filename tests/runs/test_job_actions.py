@@ -12,6 +12,7 @@ from pytest_bgasync import BgasyncError, Job, JobDeadline, Lab, Outcome
 from pytest_bgasync.census import Census, Question, take_census
 from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.containers import Container
+from pytest_bgasync.verdict import Process, payload
 
 pytestmark = pytest.mark.bgasync(time_scale=0.01, strict=False)
 
@@ -59,7 +60,19 @@ def test_a_frozen_job_does_nothing_until_it_is_thawed(bgasync: Lab) -> None:
 
 
 def test_a_frozen_job_is_still_ended_at_its_limit(bgasync: Lab) -> None:
-    job = launched(bgasync, "sleep 3", limit=500)
+    def in_group_of_runner(job: Job) -> bool:
+        """Say whether the module is where it belongs, and not with the supervisor, which would be hung up with it."""
+        seen: list[Process] = []
+
+        def begun() -> list[Process]:
+            seen[:] = bgasync.host.processes()
+            return payload(seen, job.token)
+
+        assert Deadline(10).wait_for(begun)
+        module = payload(seen, job.token)[0]
+        return any(p.is_wrapper and p.pid == p.pgid == module.pgid != p.sid for p in seen)
+
+    job = next(job for _ in range(5) if in_group_of_runner(job := launched(bgasync, "sleep 4", limit=500)))
     job.freeze()
     assert job.wait().outcome is Outcome.TIMED_OUT
 

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.launches import Poll
+from pytest_bgasync.launches import Poll, fold
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.verdict import EndedGroup, JobFile, Process, Verdict, attributed, gave_up, judge, payload
 
-from .made import job_file, launch, process
+from .made import CLOCK, job_file, job_launched, job_polled, launch, process, result, task_started
 
 STARTED = {"started": 1, "finished": 0, "ansible_job_id": "j1.1"}
 NOW = 50.0
@@ -29,7 +29,14 @@ COMMAND = ("sleep", "60")
         ({"rc": 3}, Outcome.FAILED),
         ({"failed": True, "rc": 0}, Outcome.FAILED),
         ({"failed": 1, "cmd": "/module", "msg": "Traceback", "stderr": "boom"}, Outcome.FAILED),
-        ({"failed": 1, "msg": "Timeout exceeded", "child_pid": 7}, Outcome.TIMED_OUT),
+        *(
+            ({"msg": "Timeout exceeded", "child_pid": 7, **shape}, Outcome.TIMED_OUT)
+            for shape in (
+                {"failed": 1},
+                {"failed": 1, "rc": None},
+                {"failed": True, "started": True, "finished": True, "ansible_job_id": "j1.1"},
+            )
+        ),
         ({"failed": True, "msg": "Timeout exceeded", "rc": 1}, Outcome.FAILED),
         ({"failed": True, "msg": "no such child", "child_pid": 7}, Outcome.FAILED),
         ({"started": True, "rc": 0}, Outcome.SUCCEEDED),
@@ -129,6 +136,27 @@ def test_after_the_cleanup_what_the_play_was_told_counts(
     asked = Poll(8, finished=False, failed=False, timed_out=False)
     told = launch(poll=1, polls=[asked, poll], reported={"rc": 4})
     assert judge(told, file, processes, NOW) == Verdict(outcome, {"rc": 4}, 9)
+
+
+TIMEOUT = {"failed": True, "msg": "Timeout exceeded", "child_pid": 7, "finished": 1, "ansible_job_id": "j1.1"}
+
+
+@pytest.mark.parametrize(
+    "returned",
+    [
+        TIMEOUT,
+        {"failed": True, "msg": "async task produced unparsable results", "async_result": TIMEOUT},  # 2.21
+        {"failed": True, "msg": "async task did not complete within the requested time - 12s", "async_result": TIMEOUT},
+    ],
+)
+@pytest.mark.parametrize("polled", [True, False])
+def test_a_timeout_is_one_however_the_task_that_waits_returns_it(returned: dict[str, Any], *, polled: bool) -> None:
+    asked = [job_polled(), *([job_polled(finished=True, failed=True, timed_out=True)] if polled else [])]
+    (waited,) = fold([task_started(), job_launched(poll=2), *asked, result(returned, "failed")], CLOCK)
+    # The file goes with the answer; without one it is there still.
+    file = None if polled else job_file({name: TIMEOUT[name] for name in ("failed", "msg", "child_pid")})
+    assert (waited.ended_task, waited.collected, gave_up(waited)) == (True, polled, not polled)
+    assert judge(waited, file, [], NOW).outcome is Outcome.TIMED_OUT
 
 
 def test_polls_that_never_saw_the_end_tell_nothing() -> None:
