@@ -45,7 +45,7 @@ class Machine:
         """Run a command to its end: text by the shell, a list as it is; by default as root.
 
         Raises CommandDeadline after ``within`` real seconds, and HostProblem where the container
-        cannot run anything.
+        cannot run anything or the command writes more than 256 MiB.
         """
         argv = ["/bin/sh", "-c", command] if isinstance(command, str) else command
         if not argv or not isinstance(argv, Sequence) or not all(isinstance(word, str) for word in argv):

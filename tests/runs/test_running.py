@@ -105,3 +105,13 @@ def test_a_play_stops_in_each_batch_and_at_handlers(bgasync: Lab) -> None:
             assert bgasync.hosts[name].run("test -e /tmp/told").rc == 1
             running.resume()
     assert running.wait().ok
+
+
+def test_a_task_of_a_role_may_be_waited_for_by_either_name(bgasync: Lab) -> None:
+    text = "[{hosts: all, gather_facts: false, roles: [backup]}]"
+    first = "Dump in the role"
+    for named, waited in ((first, f"backup : {first}"), (f"backup : {first}", first)):
+        with bgasync.start_text(text, pause_before=[named]) as running:
+            running.wait_for(waited)
+            assert running.paused == named
+            running.stop()
