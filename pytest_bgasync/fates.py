@@ -22,6 +22,8 @@ from pytest_bgasync.verdict import Process, payload
 SOON = LIMIT_FLOOR
 #: Real seconds that a command gets to begin its work before it is ended, and at most while it is still computing.
 BEGIN, BUSY = 1.0, 5.0
+#: The shortest limit of a job that is to end otherwise, in real seconds: it must not pass while the job stands still.
+ROOM = 60
 
 
 class Fates:
@@ -48,7 +50,8 @@ class Fates:
             "item": self.every.item,
             "hold": self.outcome in (Outcome.FAILED, Outcome.TIMED_OUT, Outcome.LOST),
             "fails": self.outcome is Outcome.FAILED,
-            "limit": SOON if self.outcome is Outcome.TIMED_OUT else None,
+            "most": SOON if self.outcome is Outcome.TIMED_OUT else None,
+            "least": ROOM if self.outcome in (Outcome.FAILED, Outcome.LOST) else 0,
         }
 
     def meet(self, stop: Stop) -> None:

@@ -65,8 +65,8 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
         names, token = [task.name, task.get_name()], uuid.uuid4().hex
         limit = limit_in_force(declared, names, run)
         fate = fate_of(names, kwargs.get("task_vars") or {}, task, run)
-        if fate and fate["limit"]:
-            limit = min(limit, fate["limit"])
+        if fate:
+            limit = max(min(limit, fate["most"] or limit), fate["least"])
 
         def job() -> dict[str, Any]:
             variables = kwargs.get("task_vars") or {}
