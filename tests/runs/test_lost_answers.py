@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -10,13 +12,14 @@ from pytest_bgasync import Lab, Outcome, PlaybookDeadline
 
 pytestmark = pytest.mark.bgasync(time_scale=0.1, strict=False)
 
+SSH = shutil.which("ssh")
 #: In the place of ssh: does something else for the command that launches a job.
-SSH = """#!/bin/sh
-case "$*" in *"async_wrapper.py j"*) {};; esac
-exec ssh "$@"
+SCRIPT = f"""#!/bin/sh
+case "$*" in *"async_wrapper.py j"*) %s;; esac
+exec {SSH} "$@"
 """
-DROP = 'ssh "$@" > /dev/null 2>&1; echo Connection reset by peer >&2; exit 255'
-HANG = 'ssh "$@" > /dev/null 2>&1; exec sleep 60'
+DROP = f'{SSH} "$@" > /dev/null 2>&1; echo Connection reset by peer >&2; exit 255'
+HANG = f'{SSH} "$@" > /dev/null 2>&1; exec sleep 60'
 REFUSE = "echo Connection refused >&2; exit 255"
 
 PLAY = """
@@ -31,9 +34,9 @@ PLAY = """
 def through(folder: Path, instead: str) -> dict[str, str]:
     """Return the environment in which Ansible's ssh behaves so."""
     program = folder / "ssh"
-    program.write_text(SSH.format(instead))
+    program.write_text(SCRIPT % instead)
     program.chmod(0o755)
-    return {"ANSIBLE_SSH_EXECUTABLE": str(program)}
+    return {"PATH": f"{folder}:{os.environ['PATH']}"}
 
 
 @pytest.mark.parametrize(
