@@ -23,7 +23,7 @@ COLLECTED = """
           ansible.builtin.async_status: {jid: "{{ job.ansible_job_id }}"}
           register: answer
           until: answer is finished
-          retries: "{{ retries | default(25) }}"
+          retries: "{{ retries | default(75) }}"
           delay: 4
         - name: Report success
           ansible.builtin.command: touch /tmp/good
@@ -37,7 +37,7 @@ COLLECTED = """
 def test_a_job_that_is_asked_for(bgasync: Lab, bgasync_outcome: Outcome) -> None:
     bgasync.host.stub("work")
     # A lost job is asked for until the play gives up.
-    run = bgasync.run_text(COLLECTED % "work", extra_vars={"retries": 3 if bgasync_outcome == "lost" else 25})
+    run = bgasync.run_text(COLLECTED % "work", extra_vars={"retries": 3 if bgasync_outcome == "lost" else 75})
     job = run.job("Work")
     assert job.outcome is bgasync_outcome
     assert run.ran("Report success") == (bgasync_outcome == "succeeded")
