@@ -244,7 +244,18 @@ class Job:
 
     def thaw(self) -> None:
         """Let its frozen module and commands go on. Raises NotRunning if it is not running."""
-        self._signal(signals.SIGCONT, self._payload())
+        module, *commands = self._payload()
+        self._signal(signals.SIGCONT, [module])
+
+        def listens() -> bool:
+            census = self._ask()
+            found = payload(census.processes, self.token) if census else []
+            return not found or found[0].pid != module.pid or found[0].state not in "TRD"
+
+        # The module first: AnsibleModule.run_command() loses what a command says that ends while it does not listen.
+        if commands:
+            Deadline(GRACE).wait_for(listens)
+            self._signal(signals.SIGCONT, commands)
 
     def lose(self) -> None:
         """End it so that no result is ever written. Raises NotRunning if it is not."""
