@@ -6,7 +6,7 @@ import re
 import shutil
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -97,6 +97,9 @@ class Scenario:
             *(self._starters.submit(self._start_service, *service, wanted.helper, more) for service in wanted.services),
         ]
         for start in starts:
+            # In short steps: a wait does not hear the Ctrl-C that came just before it began.
+            while wait([start], timeout=0.1).not_done:
+                pass
             start.result()
         addresses = {name: self._address(name) for name in self._machines}
         self.ssh_config.write_text(ssh.client_config(addresses, self._key, self.control))
