@@ -38,6 +38,8 @@ class Settings:
     strict: bool
     webhook_hosts: tuple[str, ...] = ()
     """The host names for which webhooks are received."""
+    fork: bool = True
+    """Whether runs are forked from a process that has imported Ansible."""
     cover: bool = False
     """Whether to tell which tasks have run."""
     cover_json: Path | None = None
@@ -57,6 +59,7 @@ def parse_settings(
     pids: str,
     strict: str,
     webhook_hosts: Sequence[str] = (),
+    fork: bool = True,
     cover: bool = False,
     cover_json: str | None = None,
     cover_least: str | None = None,
@@ -82,6 +85,7 @@ def parse_settings(
         limits=Limits(memory, int(pids)),
         strict=_BOOLEANS[strict.lower()],
         webhook_hosts=_names("bgasync_webhook_hosts", webhook_hosts),
+        fork=fork,
         cover=cover or cover_json is not None or cover_least is not None,
         cover_json=Path(cover_json).absolute() if cover_json else None,
         cover_least=_percent(cover_least) if cover_least is not None else None,

@@ -20,6 +20,7 @@ from pytest_bgasync.declared import Declaration, parse_declaration
 from pytest_bgasync.engine import Engine, find
 from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.every import Every, parse_every
+from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.images import Images, Progress
 from pytest_bgasync.inventories import find_inventory, hosts_of
 from pytest_bgasync.lab import Lab, Places
@@ -96,6 +97,15 @@ def _bgasync_authority() -> Authority:
     return Authority()
 
 
+@pytest.fixture(scope="session")
+def _bgasync_starter(pytestconfig: pytest.Config) -> Iterator[Starter]:
+    starter = Starter(pytestconfig.stash[PROGRESS], forks=pytestconfig.stash[SETTINGS].fork)
+    try:
+        yield starter
+    finally:
+        starter.close()
+
+
 @pytest.fixture
 def bgasync(
     request: pytest.FixtureRequest,
@@ -103,6 +113,7 @@ def bgasync(
     bgasync_service: Registry,
     _bgasync_key: ssh.Key,
     _bgasync_authority: Authority,
+    _bgasync_starter: Starter,
 ) -> Iterator[Lab]:
     """The hosts that the ``bgasync`` marker asks for, up and answering; gone after the test."""
     settings = request.config.stash[SETTINGS]
@@ -117,7 +128,8 @@ def bgasync(
     scenario = Scenario(bgasync_engine, _bgasync_key, clock, settings.limits, _bgasync_authority)
     every = tried(request.node)
     outcome = request.node.callspec.params[OUTCOME] if every else None
-    lab = Lab(scenario, spec, places, clock, settings.deadline, (every, outcome) if every and outcome else None)
+    trial = (every, outcome) if every and outcome else None
+    lab = Lab(scenario, spec, places, clock, settings.deadline, _bgasync_starter, trial)
     try:
         with one_sentence():
             folders = (request.path.parent, settings.root)
@@ -131,6 +143,7 @@ def bgasync(
                 webhooks=settings.webhook_hosts if WEBHOOKS in spec.services else (),
                 boot=settings.boot,
             )
+            lab.prepare()
             scenario.up(wanted, lambda: lab.jobs)
     except BaseException:
         with suppress(BgasyncError):  # what went wrong first is what is told

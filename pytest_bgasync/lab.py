@@ -6,6 +6,7 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -16,6 +17,7 @@ from pytest_bgasync.errors import Ambiguous, BgasyncError, NotThere, UsageProble
 from pytest_bgasync.every import Every
 from pytest_bgasync.fates import Fates
 from pytest_bgasync.findings import Finding
+from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.inventories import generated
 from pytest_bgasync.jobs import Jobs, take_stock
@@ -87,6 +89,7 @@ class Lab:
         places: Places,
         clock: Clock,
         deadline: float,
+        starter: Starter,
         tried: tuple[Every, Outcome] | None = None,
     ) -> None:
         self._scenario = scenario
@@ -94,6 +97,7 @@ class Lab:
         self._places = places
         self.clock = clock
         self._deadline = deadline
+        self._starter = starter
         self._runs: list[Run] = []
         self._running: list[Running] = []
         self._count = 0
@@ -196,6 +200,15 @@ class Lab:
         machine = self.localhost if host is None or host in LOCAL_NAMES else self.hosts[host]
         return Traffic(machine, url, rate, self.clock, self._deadline)
 
+    def prepare(self) -> None:
+        """Begin what the first run would have to wait for, while the hosts start; what is wrong it tells itself."""
+        cwd = project_folder(self._places.playbooks, self._places.root)
+        own_inventory = self._spec.inventory is not None
+        with suppress(BgasyncError):
+            self._starter.prepare(
+                str(ansible_playbook()), environment(os.environ, cwd, own_inventory=own_inventory), cwd
+            )
+
     def close(self) -> None:
         """See how the jobs that still ran stand, for the summary; their hosts are about to go."""
         self.halt()
@@ -249,7 +262,7 @@ class Lab:
             deadline=deadline,
             clock=self.clock,
         )
-        running = Running(order, self._find_host, self._runs.append)
+        running = Running(order, self._starter, self._find_host, self._runs.append)
         self._running.append(running)
         return running
 

@@ -15,6 +15,7 @@ from pytest_bgasync.clock import LIMIT_FLOOR, Deadline
 from pytest_bgasync.errors import AnsibleProblem, BgasyncError, NotThere, PlaybookProblem, UsageProblem
 from pytest_bgasync.events import Event, read_events
 from pytest_bgasync.findings import batches
+from pytest_bgasync.forkserver import Start, Starter
 from pytest_bgasync.gate import Gate, Stop
 from pytest_bgasync.jobs import Job, JobHost
 from pytest_bgasync.leftovers import end_processes
@@ -55,6 +56,7 @@ class Player:
     """A running ansible-playbook. ``stops`` are the points at which it stands still now."""
 
     order: Order
+    starter: Starter
     hosts: Callable[[str], JobHost | None]
     known: Mapping[str, Job] = field(default_factory=dict)
     """The jobs that a test has seen already, by their marks."""
@@ -69,7 +71,6 @@ class Player:
         # The callback ends its process when this connection closes, as it does when this process dies.
         self._leash, theirs = socket.socketpair()
         contract = {
-            "leash": theirs.fileno(),
             "events": str(order.folder / "events.jsonl"),
             "time_scale": order.clock.scale,
             "limit_floor": LIMIT_FLOOR,
@@ -80,17 +81,10 @@ class Player:
             "fate": order.fates.contract() if order.fates else None,
         }
         (order.folder / "run.json").write_text(json.dumps(contract))
-        env = {
-            **order.env,
-            "BGASYNC_RUN": str(order.folder / "run.json"),
-            "ANSIBLE_LOCAL_TEMP": str(order.folder / "tmp"),
-        }
+        own = {"BGASYNC_RUN": str(order.folder / "run.json"), "ANSIBLE_LOCAL_TEMP": str(order.folder / "tmp")}
         with theirs, (order.folder / "stdout").open("wb") as out, (order.folder / "stderr").open("wb") as err:
-            self._process = subprocess.Popen(
-                order.command,
-                stdin=subprocess.DEVNULL, stdout=out, stderr=err, env=env, cwd=order.cwd, start_new_session=True,
-                pass_fds=[theirs.fileno()],
-            )  # fmt: skip
+            start = Start(order.command, order.env, own, order.cwd, order.folder, theirs)
+            self._process = self.starter.start(start, out, err)
 
     @property
     def ended(self) -> bool:

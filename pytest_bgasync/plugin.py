@@ -36,6 +36,7 @@ from pytest_bgasync.summary import JobLine, counted, remarked, table
 
 __all__ = ["bgasync", "bgasync_engine", "bgasync_outcome", "bgasync_service"]
 _bgasync_authority, _bgasync_key = fixtures._bgasync_authority, fixtures._bgasync_key
+_bgasync_starter = fixtures._bgasync_starter
 
 _HERE = Path(__file__).parent
 _MARKERS = (
@@ -60,6 +61,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--bgasync-no-strict", action="store_true", help="let no test fail for what its runs do with background jobs"
+    )
+    group.addoption(
+        "--bgasync-no-fork",
+        action="store_true",
+        help="start ansible-playbook anew for each run, not forked from a process that has imported Ansible already",
     )
     group.addoption(
         "--bgasync-cov",
@@ -95,6 +101,7 @@ def pytest_configure(config: pytest.Config) -> None:
             memory=config.getini("bgasync_memory"),
             pids=config.getini("bgasync_pids"),
             webhook_hosts=config.getini("bgasync_webhook_hosts"),
+            fork=not config.getoption("--bgasync-no-fork"),
             cover=config.getoption("--bgasync-cov"),
             cover_json=config.getoption("--bgasync-cov-json"),
             cover_least=config.getoption("--bgasync-cov-fail-under"),

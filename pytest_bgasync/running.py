@@ -8,6 +8,7 @@ from typing import Self
 
 from pytest_bgasync import launches
 from pytest_bgasync.errors import NotThere, UsageProblem
+from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.jobs import Job, JobHost, Jobs
 from pytest_bgasync.order import Order
 from pytest_bgasync.player import Player, StoppedRun
@@ -26,7 +27,13 @@ class Running:
     No method waits longer than the deadline of the run; then PlaybookDeadline is raised.
     """
 
-    def __init__(self, order: Order, hosts: Callable[[str], JobHost | None], has_ended: Callable[[Run], None]) -> None:
+    def __init__(
+        self,
+        order: Order,
+        starter: Starter,
+        hosts: Callable[[str], JobHost | None],
+        has_ended: Callable[[Run], None],
+    ) -> None:
         self._order = order
         self._hosts = hosts
         self._has_ended = has_ended
@@ -34,7 +41,7 @@ class Running:
         self._run: Run | None = None
         self.over = False
         """True once what came of it has been told."""
-        self._player = Player(order, hosts, self._known)
+        self._player = Player(order, starter, hosts, self._known)
 
     def __repr__(self) -> str:
         return f"<Running {self._order.playbook}: {self.state}>"

@@ -25,6 +25,8 @@ from pytest_bgasync.owner import OWNER
 
 #: Real seconds after which a run of pytest counts as stuck.
 STUCK = 240
+#: What the kernel calls an ansible-playbook.
+PLAYBOOK = "ansible-playbook"[:15]
 #: Real seconds in which what a run leaves has to be gone, on a busy machine too.
 GONE = 10
 
@@ -185,11 +187,15 @@ class Inner:
 
     def plays(self) -> bool:
         """Say whether an ansible-playbook is at work."""
+        return bool(self.playbooks())
+
+    def playbooks(self) -> list[psutil.Process]:
+        """Return the processes of ansible-playbook, workers included."""
+        found = []
         for process in self.processes():
             with suppress(psutil.Error):
-                if any(word.endswith("/ansible-playbook") for word in process.cmdline()):
-                    return True
-        return False
+                found += [process] if process.name() == PLAYBOOK else []
+        return found
 
     def left(self) -> list[str]:
         """Return what the runs have left: containers, networks, processes, temporary folders."""
