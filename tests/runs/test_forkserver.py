@@ -143,7 +143,7 @@ def playbooks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Author]:
         DEBUG.format("{{ lookup('pipe', 'ls /proc/self/fd; grep Sig[BIC] /proc/self/status') }}"),
     )
     vault = ansible_playbook().with_name("ansible-vault")
-    encrypt = [vault, "encrypt", "--vault-password-file", "password", "vars/secret.yml"]
+    encrypt = [str(vault), "encrypt", "--vault-password-file", "password", "vars/secret.yml"]
     subprocess.run(encrypt, cwd=found.path, check=True, capture_output=True, stdin=subprocess.DEVNULL)
     try:
         yield found
