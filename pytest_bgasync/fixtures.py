@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from pytest_bgasync import ssh
+from pytest_bgasync.ahead import Ahead
 from pytest_bgasync.ansible import ansible_playbook, project_folder
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.config import Settings
@@ -23,7 +24,7 @@ from pytest_bgasync.every import Every, parse_every
 from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.images import Images, Progress
 from pytest_bgasync.inventories import find_inventory, hosts_of
-from pytest_bgasync.lab import Lab, Places
+from pytest_bgasync.lab import Lab, Places, prepare
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.owner import make_folder, sweep
 from pytest_bgasync.scenario import Scenario, Wanted
@@ -39,6 +40,7 @@ LAB = pytest.StashKey[Lab]()
 ACCOUNT = pytest.StashKey[Account]()
 SERVICES = pytest.StashKey[Registry]()
 LOGGED = pytest.StashKey[bool]()
+NEXT = pytest.StashKey[pytest.Item | None]()
 #: The fixture and parameter with the outcome a test is run for.
 OUTCOME = "bgasync_outcome"
 #: How many lines of a service's log the report of a failure shows.
@@ -106,64 +108,64 @@ def _bgasync_starter(pytestconfig: pytest.Config) -> Iterator[Starter]:
         starter.close()
 
 
+@pytest.fixture(scope="session")
+def _bgasync_images(bgasync_engine: Engine, pytestconfig: pytest.Config) -> Images:
+    return Images(bgasync_engine, pytestconfig.stash[PROGRESS])
+
+
+@pytest.fixture(scope="session")
+def _bgasync_ahead(
+    bgasync_engine: Engine, pytestconfig: pytest.Config, _bgasync_key: ssh.Key, _bgasync_authority: Authority
+) -> Iterator[Ahead]:
+    limits = pytestconfig.stash[SETTINGS].limits
+    ahead = Ahead(lambda wanted: Scenario(bgasync_engine, _bgasync_key, limits, _bgasync_authority, wanted))
+    yield ahead
+    with one_sentence():
+        ahead.close()
+
+
 @pytest.fixture
 def bgasync(
     request: pytest.FixtureRequest,
-    bgasync_engine: Engine,
     bgasync_service: Registry,
-    _bgasync_key: ssh.Key,
-    _bgasync_authority: Authority,
+    _bgasync_images: Images,
+    _bgasync_ahead: Ahead,
     _bgasync_starter: Starter,
 ) -> Iterator[Lab]:
     """The hosts that the ``bgasync`` marker asks for, up and answering; gone after the test."""
-    settings = request.config.stash[SETTINGS]
-    images = Images(bgasync_engine, request.config.stash[PROGRESS])
+    settings, images = request.config.stash[SETTINGS], _bgasync_images
+    places = Places(settings.playbooks, request.path.parent, settings.root)
     with one_sentence():
         spec = _with_inventory(marked(request.node), request.path.parent, settings)
         check_hosts(request.node, spec)
         plans = _plans(spec, request, bgasync_service)
         check_names(spec, plans, settings)
-    clock = Clock(spec.time_scale or settings.time_scale)
-    places = Places(settings.playbooks, request.path.parent, settings.root)
-    scenario = Scenario(bgasync_engine, _bgasync_key, clock, settings.limits, _bgasync_authority)
-    every = tried(request.node)
-    outcome = request.node.callspec.params[OUTCOME] if every else None
-    trial = (every, outcome) if every and outcome else None
-    lab = Lab(scenario, spec, places, clock, settings.deadline, _bgasync_starter, trial)
-    try:
-        with one_sentence():
-            folders = (request.path.parent, settings.root)
-            default = images.host_image(settings.image, folders=folders)
-            image = default if spec.image is None else images.host_image(spec.image, folders=folders)
-            wanted = Wanted(
-                hosts=dict.fromkeys(spec.hosts, image),
-                localhost=default,
-                services=[(plan, images.plain_image(plan.image, folders=folders)) for plan in plans],
-                helper=images.target() if spec.services else "",
-                webhooks=settings.webhook_hosts if WEBHOOKS in spec.services else (),
-                boot=settings.boot,
-            )
-            lab.prepare()
-            scenario.up(wanted, lambda: lab.jobs)
-    except BaseException:
-        with suppress(BgasyncError):  # what went wrong first is what is told
-            scenario.close()
-        raise
-    request.node.stash[LAB] = lab
-    yield lab
+        folders = (request.path.parent, settings.root)
+        services = [(plan, images.plain_image(plan.image, folders=folders)) for plan in plans]
+        wanted = _wanted(spec, images.host_image, services, folders, settings)
+        prepare(_bgasync_starter, spec, places)
+        scenario = _bgasync_ahead.take(wanted)
     faults: tuple[str, ...] = ()
-    with one_sentence():
-        try:
+    try:
+        every = tried(request.node)
+        trial = (every, request.node.callspec.params[OUTCOME]) if every else None
+        clock = Clock(spec.time_scale or settings.time_scale)
+        lab = Lab(scenario, spec, places, clock, settings.deadline, _bgasync_starter, trial)
+        scenario.open(clock, lambda: lab.jobs)
+        if (coming := expected(request.config.stash.get(NEXT, None), images)) is not None:
+            _bgasync_ahead.begin(coming)
+        request.node.stash[LAB] = lab
+        yield lab
+        with one_sentence():
             faults = account_late(request.node)
             lab.close()
-            account = request.node.stash.get(ACCOUNT, None)
-            declared = frozenset[str]() if account is None else account.declared
-            if settings.cover:
-                request.node.stash[SEEN] = seen(lab.runs)
-            request.node.stash[JOB_LINES] = [
-                job_line(job, clock.scale, declared=job.token in declared) for job in lab.jobs
-            ]
-        finally:
+        account = request.node.stash.get(ACCOUNT, None)
+        declared = frozenset[str]() if account is None else account.declared
+        if settings.cover:
+            request.node.stash[SEEN] = seen(lab.runs)
+        request.node.stash[JOB_LINES] = [job_line(job, clock.scale, declared=job.token in declared) for job in lab.jobs]
+    finally:
+        with one_sentence():
             scenario.close()
     if faults:
         raise pytest.fail.Exception("\n\n".join(faults), pytrace=False)
@@ -180,6 +182,40 @@ def bgasync_outcome(request: pytest.FixtureRequest) -> Outcome:
         )
     outcome: Outcome = request.param
     return outcome
+
+
+def expected(item: pytest.Item | None, images: Images) -> Wanted | None:
+    """Return what a test will ask for; None where that is not known yet, or not worth while."""
+    if item is None or "bgasync" not in getattr(item, "fixturenames", ()) or item.get_closest_marker("skip"):
+        return None
+    settings = item.config.stash[SETTINGS]
+    try:
+        spec = marked(item)
+        # Services are described by fixtures, and inventories are read, when the test begins.
+        if spec.inventory is not None or set(spec.services) - {WEBHOOKS}:
+            return None
+        folders = (item.path.parent, settings.root)
+        return _wanted(spec, images.known, [], folders, settings)
+    except (UsageProblem, LookupError):  # it is told, or made, when the test begins
+        return None
+
+
+def _wanted(
+    spec: Spec,
+    image: Callable[..., str],
+    services: Sequence[tuple[Plan, str]],
+    folders: Sequence[Path],
+    settings: Settings,
+) -> Wanted:
+    default = image(settings.image, folders=folders)
+    return Wanted(
+        hosts=dict.fromkeys(spec.hosts, default if spec.image is None else image(spec.image, folders=folders)),
+        localhost=default,
+        services=services,
+        helper=image(None) if spec.services else "",
+        webhooks=settings.webhook_hosts if WEBHOOKS in spec.services else (),
+        boot=settings.boot,
+    )
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:

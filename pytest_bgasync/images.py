@@ -46,6 +46,7 @@ class Images:
     def __init__(self, engine: Engine, progress: Progress) -> None:
         self._engine = engine
         self._progress = progress
+        self._hosts: dict[tuple[str | None, tuple[Path, ...]], str] = {}
 
     def target(self) -> str:
         """Return the name of the target image, Debian 12 with what the playbooks of most people need."""
@@ -58,10 +59,14 @@ class Images:
         ``wanted`` is the name of an image, or a folder with a Dockerfile, looked for below
         each of ``folders``; None means the target image. Raises ImageProblem.
         """
-        if wanted is None:
-            return self.target()
-        image, name = self._image(wanted, list(folders))
-        return self._as_host(image, name)
+        places = tuple(folders)
+        name = self.target() if wanted is None else self._as_host(*self._image(wanted, places))
+        self._hosts[wanted, () if wanted is None else places] = name
+        return name
+
+    def known(self, wanted: str | None, *, folders: Iterable[Path] = ()) -> str:
+        """Return what ``host_image`` returned the last time, without asking anybody; raises LookupError."""
+        return self._hosts[wanted, () if wanted is None else tuple(folders)]
 
     def plain_image(self, wanted: str | None, *, folders: Iterable[Path] = ()) -> str:
         """Return the name of an image as ``host_image`` does, without making it one of a host."""

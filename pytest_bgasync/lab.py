@@ -200,15 +200,6 @@ class Lab:
         machine = self.localhost if host is None or host in LOCAL_NAMES else self.hosts[host]
         return Traffic(machine, url, rate, self.clock, self._deadline)
 
-    def prepare(self) -> None:
-        """Begin what the first run would have to wait for, while the hosts start; what is wrong it tells itself."""
-        cwd = project_folder(self._places.playbooks, self._places.root)
-        own_inventory = self._spec.inventory is not None
-        with suppress(BgasyncError):
-            self._starter.prepare(
-                str(ansible_playbook()), environment(os.environ, cwd, own_inventory=own_inventory), cwd
-            )
-
     def close(self) -> None:
         """See how the jobs that still ran stand, for the summary; their hosts are about to go."""
         self.halt()
@@ -282,6 +273,14 @@ class Lab:
         folder = self._scenario.folder / f"run{self._count}"
         folder.mkdir()
         return folder
+
+
+def prepare(starter: Starter, spec: Spec, places: Places) -> None:
+    """Begin what the first run would have to wait for, while the hosts start; what is wrong, that run tells."""
+    cwd = project_folder(places.playbooks, places.root)
+    with suppress(BgasyncError):
+        env = environment(os.environ, cwd, own_inventory=spec.inventory is not None)
+        starter.prepare(str(ansible_playbook()), env, cwd)
 
 
 def _checked(options: RunOptions, default_deadline: float) -> tuple[list[str], dict[str, float], float]:

@@ -20,6 +20,7 @@ from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.fixtures import (
     ACCOUNT,
     JOB_LINES,
+    NEXT,
     PROGRESS,
     SEEN,
     SERVICES,
@@ -36,6 +37,7 @@ from pytest_bgasync.summary import JobLine, counted, remarked, table
 
 __all__ = ["bgasync", "bgasync_engine", "bgasync_outcome", "bgasync_service"]
 _bgasync_authority, _bgasync_key = fixtures._bgasync_authority, fixtures._bgasync_key
+_bgasync_ahead, _bgasync_images = fixtures._bgasync_ahead, fixtures._bgasync_images
 _bgasync_starter = fixtures._bgasync_starter
 
 _HERE = Path(__file__).parent
@@ -159,6 +161,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             problems.setdefault(str(problem), item.nodeid)
     if problems:
         raise pytest.UsageError("\n".join(f"{nodeid}: {problem}" for problem, nodeid in problems.items()))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """Note what comes next: its hosts can start while this test runs."""
+    item.config.stash[NEXT] = nextitem
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

@@ -39,7 +39,10 @@ class Limits:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is to be up: hosts and services, each with the image that it is made from."""
+    """What is to be up: hosts and services, each with the image that it is made from.
+
+    Two that are equal can stand for each other.
+    """
 
     hosts: Mapping[str, str]
     localhost: str
@@ -56,27 +59,29 @@ class Wanted:
 class Scenario:
     """The hosts and services of one test on a network of their own, and the folder for what their runs write."""
 
-    def __init__(self, engine: Engine, key: ssh.Key, clock: Clock, limits: Limits, authority: Authority) -> None:
+    def __init__(self, engine: Engine, key: ssh.Key, limits: Limits, authority: Authority, wanted: Wanted) -> None:
         self._engine = engine
         self._key = key
-        self._clock = clock
         self._limits = limits
         self._authority = authority
+        self._wanted = wanted
         self._network = f"bgasync-{uuid.uuid4().hex[:10]}"
         self._closing = False
         self._starters = ThreadPoolExecutor(max_workers=SIDE_BY_SIDE)
         self._containers: list[Container] = []
         self._machines: dict[str, Container] = {}  # those of hosts, and of localhost
+        self._receiver: Container | None = None  # of webhooks
         self.folder = make_folder()
         self.hosts: dict[str, Host] = ByName("host")
         self.services: dict[str, Service] = ByName("service")
         self.localhost: Host | None = None
 
-    def up(self, wanted: Wanted, jobs: Callable[[], Jobs]) -> None:
+    def up(self) -> None:
         """Start all containers side by side and wait until each answers, or is ready.
 
         Raises HostProblem.
         """
+        wanted = self._wanted
         self.control.mkdir()
         try:
             self._engine.client.networks.create(self._network, driver="bridge", labels=owner_label())
@@ -88,8 +93,8 @@ class Scenario:
         more: dict[str, Any] = {}
         if wanted.webhooks:
             # First, because it is the name server of all others.
-            receiver = self._start_webhooks(wanted.helper, wanted.webhooks, Deadline(wanted.boot))
-            more["dns"] = [receiver.ip]
+            self._receiver = self._start_webhooks(wanted.helper, wanted.webhooks, Deadline(wanted.boot))
+            more["dns"] = [self._receiver.ip(self._network)]
         deadline = Deadline(wanted.boot)
         images = {**wanted.hosts, LOCALHOST: wanted.localhost}
         starts: list[Future[Any]] = [
@@ -97,15 +102,22 @@ class Scenario:
             *(self._starters.submit(self._start_service, *service, wanted.helper, more) for service in wanted.services),
         ]
         for start in starts:
-            # In short steps: a wait does not hear the Ctrl-C that came just before it began.
-            while wait([start], timeout=0.1).not_done:
-                pass
-            start.result()
+            wait_for(start)
         addresses = {name: self._address(name) for name in self._machines}
         self.ssh_config.write_text(ssh.client_config(addresses, self._key, self.control))
-        hosts = {name: self._host(name, jobs, wanted.boot) for name in images}
+
+    def open(self, clock: Clock, jobs: Callable[[], Jobs]) -> None:
+        """Give what is up to a test, whose clock begins now; ``jobs`` returns those of its runs."""
+        hosts = {name: self._host(name, clock, jobs) for name in [*self._wanted.hosts, LOCALHOST]}
         self.localhost = hosts.pop(LOCALHOST)
         self.hosts.update(hosts)
+        if self._receiver is not None:
+            receiver = self._receiver
+            self.services[WEBHOOKS] = Webhooks(WEBHOOKS, receiver.ip(self._network), receiver, clock, self.names)
+
+    def give_up(self) -> None:
+        """Let nothing that ``up`` waits for in another thread be waited for any longer."""
+        self._closing = True
 
     @property
     def ssh_config(self) -> Path:
@@ -138,7 +150,7 @@ class Scenario:
 
     def close(self) -> None:
         """Remove the containers, the network, the folder, and the processes that runs left on this machine."""
-        self._closing = True
+        self.give_up()
         self._starters.shutdown(cancel_futures=True)  # so that all that has been started is known
         end_processes(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -261,7 +273,7 @@ class Scenario:
             raise HostProblem(f"service {plan.name} (image {image}) {how}. {container.last_words()}")
         self.services[plan.name] = service
 
-    def _start_webhooks(self, image: str, names: Sequence[str], deadline: Deadline) -> Webhooks:
+    def _start_webhooks(self, image: str, names: Sequence[str], deadline: Deadline) -> Container:
         container = self._start(
             f"service {WEBHOOKS}",
             WEBHOOKS,
@@ -272,15 +284,21 @@ class Scenario:
         container.tell(webhooks.order_for(self._authority.issue([WEBHOOKS, *names])))
         if not deadline.wait_for(lambda: container.ended or "ready" in container.output) or container.ended:
             raise HostProblem(f"the receiver of webhooks did not start. {container.last_words()}")
-        receiver = Webhooks(WEBHOOKS, container.ip(self._network), container, self._clock, self.names)
-        self.services[WEBHOOKS] = receiver
-        return receiver
+        return container
 
-    def _host(self, name: str, jobs: Callable[[], Jobs], boot: float) -> Host:
+    def _host(self, name: str, clock: Clock, jobs: Callable[[], Jobs]) -> Host:
         container = self._machines[name]
 
         def answers() -> bool:
             return ssh.answers(self._address(name), Deadline(1))
 
         ip = container.ip(self._network)
-        return Host(name, ip, container, self._clock, self.ssh_config, jobs, answers, boot)
+        return Host(name, ip, container, clock, self.ssh_config, jobs, answers, self._wanted.boot)
+
+
+def wait_for(future: Future[Any]) -> None:
+    """Wait until it is done; raises what it raised."""
+    # In short steps: a wait does not hear the Ctrl-C that came just before it began.
+    while wait([future], timeout=0.1).not_done:
+        pass
+    future.result()

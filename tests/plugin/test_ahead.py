@@ -1,0 +1,118 @@
+"""Hosts that are started before they are asked for: nobody has touched them, and none is left."""
+
+from __future__ import annotations
+
+import pytest
+
+from .inner import Inner
+
+#: The scenarios of a process, by the names that their containers begin with.
+CONFTEST = """
+    import datetime, time
+
+    def scenarios(engine, own):
+        found = engine.client.containers.list(filters={"label": "bgasync.owner"})
+        mine = [one for one in found if one.labels["bgasync.owner"] == own.container.labels["bgasync.owner"]]
+        return {"-".join(one.name.split("-")[:2]) for one in mine}
+
+    def wait_for(condition):
+        end = time.monotonic() + 60
+        while not condition():
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+    def created(host):
+        text = host.container.attrs["Created"][:26].rstrip("Z")
+        return datetime.datetime.fromisoformat(text).replace(tzinfo=datetime.timezone.utc).timestamp()
+"""
+
+
+@pytest.fixture(autouse=True)
+def conftest(inner: Inner) -> None:
+    inner.conftest(CONFTEST)
+
+
+def test_the_hosts_of_the_next_test_start_while_one_runs_and_are_untouched(inner: Inner) -> None:
+    inner.ini("bgasync_webhook_hosts = hooks.example.com")
+    inner.test(
+        """
+        import time
+        import pytest
+        from conftest import created, scenarios, wait_for
+
+        ended = 0
+
+        @pytest.mark.bgasync(hosts=2, time_scale=0.5)
+        def test_one(bgasync, bgasync_engine):
+            global ended
+            bgasync.hosts["host1"].put("/tmp/mine", "one")
+            wait_for(lambda: len(scenarios(bgasync_engine, bgasync.hosts["host1"])) == 2)
+            ended = time.time()
+
+        @pytest.mark.bgasync(services=["webhooks"])
+        def test_two(bgasync, bgasync_engine):
+            began = time.time()
+            assert created(bgasync.host) < ended
+            assert not bgasync.host.testinfra.file("/tmp/mine").exists
+            assert len(scenarios(bgasync_engine, bgasync.host)) == 1
+            run = bgasync.run_text('''
+                - hosts: all
+                  gather_facts: false
+                  tasks:
+                    - {name: Job, command: "true", async: 60, poll: 1}
+                    - {name: Hook, command: curl -sS http://hooks.example.com/}
+            ''')
+            # Its time begins with the test, not with its hosts.
+            assert 0 <= run.job("Job").launched_at <= time.time() - began + 1
+            [request] = bgasync.webhooks.requests
+            assert run.job("Job").launched_at <= request.at <= time.time() - began + 1
+        """
+    )
+    inner.run().assert_passed(2)
+    inner.assert_nothing_left()
+
+
+def test_what_is_not_asked_for_in_the_end_is_removed(inner: Inner) -> None:
+    inner.test(
+        """
+        import pytest
+        from conftest import scenarios, wait_for
+
+        def test_one(bgasync, bgasync_engine, request):
+            wait_for(lambda: len(scenarios(bgasync_engine, bgasync.host)) == 2)
+            request.session.items[1].add_marker(pytest.mark.bgasync(hosts=["web"]))  # it asks for others now
+
+        def test_two(bgasync, bgasync_engine):
+            assert list(bgasync.hosts) == ["web"]
+            wait_for(lambda: len(scenarios(bgasync_engine, bgasync.host)) == 1)
+            assert False
+
+        def test_three(bgasync):
+            pass
+        """
+    )
+    ended = inner.run("-x")
+    assert ended.counts == {"failed": 1, "passed": 1}, ended.output
+    inner.assert_nothing_left()
+
+
+def test_hosts_that_do_not_come_up_fail_the_test_that_asks_for_them(inner: Inner) -> None:
+    inner.file("slow/10-slow", "#!/bin/sh\nexec sleep 600\n").chmod(0o755)
+    inner.file("slow/Dockerfile", "ARG BGASYNC_TARGET\nFROM ${BGASYNC_TARGET}\nCOPY 10-slow /etc/bgasync/boot.d/\n")
+    inner.test(
+        """
+        import pytest
+
+        @pytest.mark.bgasync(image="slow")
+        @pytest.mark.parametrize("number", [1, 2])
+        def test_slow(bgasync, number):
+            pass
+
+        def test_good(bgasync):
+            pass
+        """
+    )
+    ended = inner.run("-o", "bgasync_boot=3")
+    assert ended.counts == {"passed": 1, "errors": 2}, ended.output
+    assert ended.output.count("did not answer over ssh within 3 s (the ini key bgasync_boot)") == 2
+    inner.assert_nothing_left()

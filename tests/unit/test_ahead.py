@@ -1,0 +1,94 @@
+"""One scenario is started ahead, and whoever takes it gets it or its problem."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any, cast
+
+import pytest
+
+from pytest_bgasync.ahead import MOST, Ahead
+from pytest_bgasync.errors import HostProblem
+from pytest_bgasync.scenario import Scenario, Wanted
+
+
+def wanted(hosts: int, image: str = "good") -> Wanted:
+    return Wanted(hosts={f"host{number}": image for number in range(hosts)}, localhost="good")
+
+
+class FakeScenario:
+    """A scenario of which only the calls count."""
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+        self.started = self.closed = 0
+        self.thread = ""
+        self.given_up = threading.Event()
+
+    def up(self) -> None:
+        self.started += 1
+        self.thread = threading.current_thread().name
+        if "slow" in self.wanted.hosts.values():
+            assert self.given_up.wait(60)
+        if "bad" in self.wanted.hosts.values():
+            raise HostProblem("bad")
+
+    def give_up(self) -> None:
+        self.given_up.set()
+
+    def close(self) -> None:
+        self.closed += 1
+
+
+class Made:
+    """What was made by an Ahead."""
+
+    def __init__(self) -> None:
+        self.all: list[FakeScenario] = []
+        self.ahead = Ahead(self._make)
+
+    def _make(self, wanted: Wanted) -> Scenario:
+        self.all.append(FakeScenario(wanted))
+        return cast(Scenario, self.all[-1])
+
+
+@pytest.fixture
+def made() -> Made:
+    return Made()
+
+
+def test_what_was_begun_is_handed_out_once(made: Made) -> None:
+    made.ahead.begin(wanted(2))
+    assert cast(Any, made.ahead.take(wanted(2))) is made.all[0]
+    assert cast(Any, made.ahead.take(wanted(2))) is made.all[1]
+    assert [one.started for one in made.all] == [1, 1]
+    made.ahead.close()
+    assert [one.closed for one in made.all] == [0, 0]  # they belong to whoever took them
+
+
+def test_what_nobody_takes_is_closed_without_waiting_for_it(made: Made) -> None:
+    made.ahead.begin(wanted(1, "slow"))
+    assert cast(Any, made.ahead.take(wanted(2))) is made.all[1]
+    assert [one.closed for one in made.all] == [1, 0]
+    made.ahead.begin(wanted(1, "slow"))
+    made.ahead.begin(wanted(1, "slow"))
+    made.ahead.close()
+    assert [one.closed for one in made.all] == [1, 0, 1, 1]
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_a_problem_is_told_to_whoever_takes_it(made: Made, begun: bool) -> None:
+    if begun:
+        made.ahead.begin(wanted(1, "bad"))
+    with pytest.raises(HostProblem, match="bad"):
+        made.ahead.take(wanted(1, "bad"))
+    assert [(one.started, one.closed) for one in made.all] == [(1, 1)]
+    assert made.ahead.take(wanted(1))
+
+
+def test_a_large_scenario_is_not_begun(made: Made) -> None:
+    made.ahead.begin(wanted(MOST + 1))
+    assert made.all == []
+    made.ahead.begin(wanted(MOST))
+    assert len(made.all) == 1
+    made.ahead.close()
