@@ -24,7 +24,7 @@ from pytest_bgasync.every import Every, parse_every
 from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.images import Images, Progress
 from pytest_bgasync.inventories import find_inventory, hosts_of
-from pytest_bgasync.lab import Lab, Places, prepare
+from pytest_bgasync.lab import Lab, Places
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.owner import make_folder, sweep
 from pytest_bgasync.scenario import Scenario, Wanted
@@ -143,7 +143,6 @@ def bgasync(
         folders = (request.path.parent, settings.root)
         services = [(plan, images.plain_image(plan.image, folders=folders)) for plan in plans]
         wanted = _wanted(spec, images.host_image, services, folders, settings)
-        prepare(_bgasync_starter, spec, places)
         scenario = _bgasync_ahead.take(wanted)
     faults: tuple[str, ...] = ()
     try:

@@ -84,11 +84,6 @@ class Starter:
         self._servers: dict[object, _Server | None] = {}
         self._lock = threading.Lock()
 
-    def prepare(self, script: str, env: Mapping[str, str], cwd: Path) -> None:
-        """Begin to import Ansible for runs that are to come, without waiting for it."""
-        with self._lock:
-            self._server(_configuration(script, env, cwd), script, env, cwd)
-
     def start(self, start: Start, out: IO[bytes], err: IO[bytes]) -> Process:
         """Start a run that writes to ``out`` and ``err``."""
         with self._lock:

@@ -6,7 +6,6 @@ import json
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -273,14 +272,6 @@ class Lab:
         folder = self._scenario.folder / f"run{self._count}"
         folder.mkdir()
         return folder
-
-
-def prepare(starter: Starter, spec: Spec, places: Places) -> None:
-    """Begin what the first run would have to wait for, while the hosts start; what is wrong, that run tells."""
-    cwd = project_folder(places.playbooks, places.root)
-    with suppress(BgasyncError):
-        env = environment(os.environ, cwd, own_inventory=spec.inventory is not None)
-        starter.prepare(str(ansible_playbook()), env, cwd)
 
 
 def _checked(options: RunOptions, default_deadline: float) -> tuple[list[str], dict[str, float], float]:
