@@ -120,8 +120,7 @@ def _bgasync_ahead(
     limits = pytestconfig.stash[SETTINGS].limits
     ahead = Ahead(lambda wanted: Scenario(bgasync_engine, _bgasync_key, limits, _bgasync_authority, wanted))
     yield ahead
-    with one_sentence():
-        ahead.close()
+    ahead.close()
 
 
 @pytest.fixture
