@@ -9,7 +9,7 @@ demo: setup ## Run the eight scenarios and show what every background job did
 	$(VENV)/bin/pytest tests/scenarios --verbose
 
 test: setup ## Run all tests
-	$(VENV)/bin/pytest -n 2 --dist worksteal
+	$(VENV)/bin/pytest -n 3 --dist worksteal
 
 outcomes: setup ## Try every way a job can end in every scenario (15 minutes), and write docs/outcomes.md
 	$(VENV)/bin/python tools/outcomes.py

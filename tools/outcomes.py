@@ -188,7 +188,7 @@ def read(file: Path) -> dict[tuple[int, str], str]:
 def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "outcomes.xml"
-        code = pytest.main([__file__, "-n", "2", "--dist", "worksteal", f"--junitxml={file}", *sys.argv[1:]])
+        code = pytest.main([__file__, "-n", "3", "--dist", "worksteal", f"--junitxml={file}", *sys.argv[1:]])
         if code != pytest.ExitCode.OK:
             return int(code)
         cells = read(file)

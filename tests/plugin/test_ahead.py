@@ -11,7 +11,7 @@ CONFTEST = """
     import datetime, time
 
     def scenarios(engine, own):
-        found = engine.client.containers.list(filters={"label": "bgasync.owner"})
+        found = engine.client.containers.list(filters={"label": "bgasync.owner"}, ignore_removed=True)
         mine = [one for one in found if one.labels["bgasync.owner"] == own.container.labels["bgasync.owner"]]
         # The receiver of webhooks comes before the hosts.
         return {"-".join(one.name.split("-")[:2]) for one in mine if not one.name.endswith("webhooks")}
