@@ -1,6 +1,7 @@
 .DEFAULT_GOAL := help
 VENV := .venv
-.PHONY: help demo test outcomes lint types setup clean
+MOLECULE := .venv-molecule
+.PHONY: help demo test outcomes bench lint types setup clean
 
 help: ## List what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -13,6 +14,16 @@ test: setup ## Run all tests
 
 outcomes: setup ## Try every way a job can end in every scenario (15 minutes), and write docs/outcomes.md
 	$(VENV)/bin/python tools/outcomes.py
+
+bench: setup $(MOLECULE)/.installed ## Compare with molecule and a script by hand, and write docs/benchmarks.md
+	$(VENV)/bin/pip install --quiet --editable '.[bench]'
+	$(VENV)/bin/python tools/bench/bench.py $(ONLY)
+
+# In an environment of its own: it brings the whole ansible distribution.
+$(MOLECULE)/.installed: tools/bench/molecule.txt
+	$(VENV)/bin/python -m venv $(MOLECULE)
+	$(MOLECULE)/bin/pip install --quiet --requirement $<
+	@touch $@
 
 lint: $(VENV)/.installed ## Check style
 	$(VENV)/bin/ruff check
@@ -35,4 +46,4 @@ $(VENV)/.installed: pyproject.toml tools/setup.sh
 
 clean: ## Remove what dead runs left, and .venv
 	-$(VENV)/bin/bgasync clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(MOLECULE)

@@ -1,0 +1,251 @@
+"""Runs the benchmarks side by side and writes docs/benchmarks.md, with its plot and raw numbers: make bench.
+
+Names of benchmarks as arguments run only those; the numbers of the others are kept.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+
+from matplotlib.figure import Figure
+
+from pytest_bgasync import ssh
+from pytest_bgasync.engine import Engine, find
+from pytest_bgasync.images import Images
+from pytest_bgasync.scenario import Limits, Scenario, Wanted
+from pytest_bgasync.webhooks import Authority
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent.parent
+BIN = Path(sys.executable).parent
+RAW, TABLE, PLOT = (ROOT / "docs" / name for name in ("benchmarks.json", "benchmarks.md", "benchmarks.svg"))
+#: Playbook seconds are as short for everybody.
+SCALE = 0.02
+#: The tests of the session that shows what each further test costs.
+FURTHER = 5
+
+HEAD = """\
+# Benchmarks
+
+Written by `make bench` on a machine with 2 cores; the raw numbers are in [benchmarks.json](benchmarks.json). The ways
+of a benchmark are measured in turn, round by round. A ratio is that of the medians to the first way.
+
+![medians](benchmarks.svg)"""
+
+Way = Callable[[], object]
+#: For each way in which a thing is done, the real seconds that it took, round by round.
+Times = dict[str, list[float]]
+
+
+def side_by_side(ways: Mapping[str, Way], rounds: int) -> Times:
+    """Measure the ways in turn, round by round; a first round that is not counted fills the caches."""
+    times: Times = {name: [] for name in ways}
+    for number in range(rounds + 1):
+        for name, way in ways.items():
+            began = time.monotonic()
+            way()
+            if number:
+                times[name].append(round(time.monotonic() - began, 3))
+                print(f"  {name}: {times[name][-1]} s", flush=True)
+    return times
+
+
+def command(words: list[object], folder: Path, **env: str) -> None:
+    """Run a command to its end; its output is shown only where it fails."""
+    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+    done = subprocess.run(
+        [str(word) for word in words], cwd=folder, env={**os.environ, "PATH": path, **env},
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True,
+    )  # fmt: skip
+    if done.returncode != 0:
+        raise SystemExit(f"{words} ended with {done.returncode}:\n{done.stdout}")
+
+
+def migration() -> Times:
+    """A migration that fails is rolled back: all that one test of it takes."""
+    with workshop() as (folder, engine):
+        shutil.copytree(HERE / "migration", folder, dirs_exist_ok=True)
+        playbook = (ROOT / "playbooks/background_error_handling.yml").read_text()
+        # Molecule does not go on after a play that fails.
+        playbook = playbook[: playbook.index("        # Rolled back is not migrated")]
+        (folder / "migration.yml").write_text(playbook)
+        scaled = playbook.replace("delay: 15", f"delay: {15 * SCALE}").replace("delay: 5", f"delay: {5 * SCALE}")
+        image = Images(engine, print).host_image("migration", folders=[HERE])
+        key = ssh.make_key(folder)
+        by_hand = folder / "scaled"
+        shutil.copytree(HERE / "migration/molecule", by_hand / "tests/molecule")
+        (by_hand / "migration.yml").write_text(scaled)
+        (by_hand / "tests/migration.yml").write_text(scaled)
+        molecule = ROOT / ".venv-molecule/bin"
+        pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--keep-duplicates"]
+
+        def ours(tests: int) -> None:
+            command([*pytest, *["test_migration.py"] * tests], folder, BENCH_IMAGE=image)
+
+        one, more = "pytest-bgasync, one test", f"pytest-bgasync, {FURTHER + 1} tests"
+        times = side_by_side(
+            {
+                "molecule": lambda: command(
+                    [molecule / "molecule", "test"], by_hand / "tests", BENCH_IMAGE=image,
+                    PATH=f"{molecule}{os.pathsep}{os.environ['PATH']}",
+                ),
+                "a script by hand": lambda: command(
+                    ["bash", folder / "script.sh", image, by_hand / "migration.yml", key.private], by_hand
+                ),
+                one: lambda: ours(1),
+                more: lambda: ours(FURTHER + 1),
+            },
+            rounds=5,
+        )  # fmt: skip
+        pairs = zip(times[one], times.pop(more), strict=True)
+        return {**times, "pytest-bgasync, each further test": [round((b - a) / FURTHER, 3) for a, b in pairs]}
+
+
+def empty() -> Times:
+    """A playbook without a task: what the start of Ansible takes."""
+    return by_pytest("measure_empty.py")
+
+
+def hosts() -> Times:
+    """From nothing until n hosts answer over ssh."""
+    times: Times = {}
+    with workshop() as (folder, engine):
+        image = Images(engine, print).target()
+        key = ssh.make_key(folder)
+
+        def started(_: int) -> str:
+            run = ["docker", "run", "--detach", "--interactive", "--publish", "127.0.0.1::22", "--env"]
+            words = [*run, f"BGASYNC_AUTHORIZED_KEY={key.public}", image, "/usr/lib/bgasync/init"]
+            return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+
+        def answers(host: str) -> str:
+            words = ["docker", "port", host, "22"]
+            port = int(subprocess.run(words, capture_output=True, text=True, check=True).stdout.rpartition(":")[2])
+            while not _greets(port):
+                time.sleep(0.02)
+            return host
+
+        for number in (1, 5, 20, 50):
+            made: list[str] = []
+            scenarios: list[Scenario] = []
+
+            def one_by_one(number: int = number, made: list[str] = made) -> None:
+                made += [answers(started(one)) for one in range(number)]
+
+            def together(number: int = number, made: list[str] = made) -> None:
+                with ThreadPoolExecutor(16) as pool:
+                    made += pool.map(answers, pool.map(started, range(number)))
+
+            def ours(number: int = number, scenarios: list[Scenario] = scenarios) -> None:
+                wanted = Wanted({f"host{one}": image for one in range(number)}, localhost=image, boot=600)
+                scenarios.append(Scenario(engine, key, Limits(), Authority(), wanted))
+                scenarios[-1].up()
+
+            ways = {"one by one": one_by_one, "side by side": together, "pytest-bgasync": ours}
+            for name, way in ways.items():
+                for _ in range(3 if number < 50 else 1):
+                    began = time.monotonic()
+                    way()
+                    times.setdefault(f"{number} hosts, {name}", []).append(round(time.monotonic() - began, 3))
+                    for scenario in scenarios:
+                        scenario.close()
+                    scenarios.clear()
+                    if made:
+                        subprocess.run(["docker", "rm", "--force", *made], capture_output=True, check=True)
+                        made.clear()
+                print(f"  {number} hosts, {name}: {times[f'{number} hosts, {name}']}", flush=True)
+    return times
+
+
+def _greets(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5) as connection:
+            return connection.recv(4) == b"SSH-"
+    except OSError:
+        return False
+
+
+def workers() -> Times:
+    """The scenarios of this project with two workers of xdist, and with none."""
+    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/scenarios"]
+    ways = {f"-n {number}": partial(command, [*pytest, "-n", number], ROOT) for number in (0, 2)}
+    return side_by_side(ways, rounds=2)
+
+
+def by_pytest(name: str) -> Times:
+    """Run a file of measurements as tests, which need hosts; they write what they measured."""
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "times.json"
+        command([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", HERE / name], ROOT, BENCH_OUT=str(out))
+        times: Times = json.loads(out.read_text())
+        return times
+
+
+@contextmanager
+def workshop() -> Iterator[tuple[Path, Engine]]:
+    """A folder and an engine for one benchmark."""
+    engine = find()
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            yield Path(folder), engine
+    finally:
+        engine.close()
+
+
+BENCHMARKS: Mapping[str, Callable[[], Times]] = {
+    "migration": migration,
+    "empty": empty,
+    "hosts": hosts,
+    "workers": workers,
+}
+
+
+def write(results: Mapping[str, Times]) -> None:
+    """Write the table and the plot."""
+    lines = [HEAD]
+    figure = Figure(figsize=(8, 2.2 * len(results)), layout="constrained")
+    for (name, times), axis in zip(results.items(), figure.subplots(len(results), squeeze=False).flat, strict=True):
+        title = str(BENCHMARKS[name].__doc__)
+        medians = {way: statistics.median(taken) for way, taken in times.items()}
+        first = next(iter(medians.values()))
+        lines += ["", f"## {title.rstrip('.')}", "", "| way | median | from | to | ratio |", "|---|---|---|---|---|"]
+        for way, median in medians.items():
+            taken = times[way]
+            lines.append(f"| {way} | {median:.2f} s | {min(taken):.2f} s | {max(taken):.2f} s | {median / first:.2f} |")
+        axis.barh(list(medians), list(medians.values()))
+        axis.invert_yaxis()
+        axis.set_title(title, fontsize="small")
+        axis.set_xlabel("seconds")
+    figure.savefig(PLOT)
+    TABLE.write_text("\n".join(lines) + "\n")
+
+
+def main() -> int:
+    """Run the benchmarks that are named, all without a name."""
+    unknown = set(sys.argv[1:]) - set(BENCHMARKS)
+    if unknown:
+        raise SystemExit(f"no benchmark {', '.join(sorted(unknown))}; there are: {', '.join(BENCHMARKS)}")
+    results: dict[str, Times] = json.loads(RAW.read_text()) if RAW.exists() else {}
+    for name in sys.argv[1:] or BENCHMARKS:
+        print(name, flush=True)
+        results[name] = BENCHMARKS[name]()
+        RAW.write_text(json.dumps(results, indent=1) + "\n")
+    write({name: results[name] for name in BENCHMARKS if name in results})
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
