@@ -20,18 +20,26 @@ class Ahead:
         self._make = make
         self._coming: _Coming | None = None
 
-    def begin(self, wanted: Wanted) -> None:
-        """Start what the next test will ask for, in the background."""
+    def begin(self, wanted: Wanted, test: str) -> None:
+        """Start what a test will ask for, in the background."""
         self.close()
         if len(wanted.hosts) <= MOST:
-            self._coming = _Coming(wanted, self._make(wanted))
+            with suppress(OSError, RuntimeError):  # no place or no thread for it: the test will see
+                self._coming = _Coming(wanted, test, self._make(wanted))
+
+    def keep_for(self, test: str) -> None:
+        """Remove what was started for another test than the one that begins now."""
+        if self._coming is not None and self._coming.test != test:
+            self.close()
 
     def take(self, wanted: Wanted) -> Scenario:
         """Return a scenario that is up and that nobody has touched; raises HostProblem."""
-        if self._coming is not None and self._coming.wanted == wanted:
-            coming, self._coming = self._coming, None
-            return coming.arrived()
-        self.close()
+        coming, self._coming = self._coming, None
+        if coming is not None:
+            # The test before may have been in its way, so only a start of its own tells what is wrong.
+            if coming.wanted == wanted and (scenario := coming.arrived()) is not None:
+                return scenario
+            coming.close()
         scenario = self._make(wanted)
         try:
             scenario.up()
@@ -49,24 +57,30 @@ class Ahead:
 
 
 class _Coming:
-    """A scenario that is starting in a thread."""
+    """A scenario that is starting in a thread, for a test."""
 
-    def __init__(self, wanted: Wanted, scenario: Scenario) -> None:
+    def __init__(self, wanted: Wanted, test: str, scenario: Scenario) -> None:
         self.wanted = wanted
+        self.test = test
         self._scenario = scenario
         self._thread = ThreadPoolExecutor(max_workers=1)
         self._up = self._thread.submit(scenario.up)
 
-    def arrived(self) -> Scenario:
-        """Wait until it is up; raises what ``Scenario.up`` does."""
+    def arrived(self) -> Scenario | None:
+        """Wait until it is up; return None if it did not come up, or has not stayed so."""
         try:
-            wait_for(self._up)
+            with suppress(Exception):
+                wait_for(self._up)
+                if self._scenario.whole:
+                    self._thread.shutdown()
+                    return self._scenario
         except BaseException:
             self.close()
             raise
-        return self._scenario
+        return None
 
     def close(self) -> None:
+        """Remove what of it is there; raises nothing."""
         self._scenario.give_up()
         self._thread.shutdown()  # so that all that it has started is known
         with suppress(BgasyncError):  # no test has had it; what is left of it is swept

@@ -38,6 +38,8 @@ class Settings:
     strict: bool
     webhook_hosts: tuple[str, ...] = ()
     """The host names for which webhooks are received."""
+    ahead: bool = True
+    """Whether the hosts of the next test start while one runs."""
     fork: bool = True
     """Whether runs are forked from a process that has imported Ansible."""
     cover: bool = False
@@ -59,6 +61,7 @@ def parse_settings(
     pids: str,
     strict: str,
     webhook_hosts: Sequence[str] = (),
+    ahead: bool = True,
     fork: bool = True,
     cover: bool = False,
     cover_json: str | None = None,
@@ -85,6 +88,7 @@ def parse_settings(
         limits=Limits(memory, int(pids)),
         strict=_BOOLEANS[strict.lower()],
         webhook_hosts=_names("bgasync_webhook_hosts", webhook_hosts),
+        ahead=ahead,
         fork=fork,
         cover=cover or cover_json is not None or cover_least is not None,
         cover_json=Path(cover_json).absolute() if cover_json else None,

@@ -40,6 +40,7 @@ LAB = pytest.StashKey[Lab]()
 ACCOUNT = pytest.StashKey[Account]()
 SERVICES = pytest.StashKey[Registry]()
 LOGGED = pytest.StashKey[bool]()
+AHEAD = pytest.StashKey[Ahead]()
 NEXT = pytest.StashKey[pytest.Item | None]()
 #: The fixture and parameter with the outcome a test is run for.
 OUTCOME = "bgasync_outcome"
@@ -119,6 +120,7 @@ def _bgasync_ahead(
 ) -> Iterator[Ahead]:
     limits = pytestconfig.stash[SETTINGS].limits
     ahead = Ahead(lambda wanted: Scenario(bgasync_engine, _bgasync_key, limits, _bgasync_authority, wanted))
+    pytestconfig.stash[AHEAD] = ahead
     yield ahead
     ahead.close()
 
@@ -150,8 +152,9 @@ def bgasync(
         clock = Clock(spec.time_scale or settings.time_scale)
         lab = Lab(scenario, spec, places, clock, settings.deadline, _bgasync_starter, trial)
         scenario.open(clock, lambda: lab.jobs)
-        if (coming := expected(request.config.stash.get(NEXT, None), images)) is not None:
-            _bgasync_ahead.begin(coming)
+        coming = request.config.stash.get(NEXT, None) if settings.ahead else None
+        if coming is not None and (next_wanted := expected(coming, images)) is not None:
+            _bgasync_ahead.begin(next_wanted, coming.nodeid)
         request.node.stash[LAB] = lab
         yield lab
         with one_sentence():
@@ -182,9 +185,16 @@ def bgasync_outcome(request: pytest.FixtureRequest) -> Outcome:
     return outcome
 
 
-def expected(item: pytest.Item | None, images: Images) -> Wanted | None:
+def next_is(item: pytest.Item, then: pytest.Item | None) -> None:
+    """Take note of the test that begins and of the one after it, whose hosts can start while this one runs."""
+    item.config.stash[NEXT] = then
+    if (ahead := item.config.stash.get(AHEAD, None)) is not None:
+        ahead.keep_for(item.nodeid)
+
+
+def expected(item: pytest.Item, images: Images) -> Wanted | None:
     """Return what a test will ask for; None where that is not known yet, or not worth while."""
-    if item is None or "bgasync" not in getattr(item, "fixturenames", ()) or item.get_closest_marker("skip"):
+    if "bgasync" not in getattr(item, "fixturenames", ()) or item.get_closest_marker("skip"):
         return None
     settings = item.config.stash[SETTINGS]
     try:
@@ -206,8 +216,9 @@ def _wanted(
     settings: Settings,
 ) -> Wanted:
     default = image(settings.image, folders=folders)
+    own = default if spec.image is None else image(spec.image, folders=folders)
     return Wanted(
-        hosts=dict.fromkeys(spec.hosts, default if spec.image is None else image(spec.image, folders=folders)),
+        hosts=[(name, own) for name in spec.hosts],
         localhost=default,
         services=services,
         helper=image(None) if spec.services else "",

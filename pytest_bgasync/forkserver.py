@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import re
 import select
 import shlex
@@ -13,16 +14,19 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Protocol
+from string import Template
+from typing import Protocol
 
+from pytest_bgasync.clock import Deadline
 from pytest_bgasync.owner import make_folder
 
 _SERVER = Path(__file__).parent / "controller" / "forkserver.py"
-#: Real seconds in which Ansible is imported.
+#: Real seconds in which Ansible is imported and the run is forked.
 IMPORT = 60.0
 #: Real seconds in which a server that was told to end has gone.
 ENDING = 10.0
@@ -30,13 +34,15 @@ ENDING = 10.0
 KEPT = 3
 #: The environment variables that change what Ansible or Python do when Ansible is imported.
 _READ_AT_IMPORT = re.compile(
-    r"_?(ANSIBLE|PYTHON|LC|LD|XDG|OPENSSL|CRYPTOGRAPHY|MALLOC|COVERAGE|COV)_.*|PYTHON[A-Z0-9]*|LANG|LANGUAGE|HOME|USER|LOGNAME"
-    r"|PATH|TMPDIR|TEMP|TMP|TERM|TZ|COLUMNS|LINES|NO_COLOR|PAGER|EDITOR"
+    r"_?(ANSIBLE|PYTHON|LC|LD|XDG|OPENSSL|CRYPTOGRAPHY|MALLOC|COVERAGE|COV)_.*|PYTHON[A-Z0-9]*|LANG|LANGUAGE|HOME|USER"
+    r"|LOGNAME|PATH|TMPDIR|TEMP|TMP|TERM|TZ|COLUMNS|LINES|NO_COLOR|PAGER|EDITOR"
 )
+#: Variables that stand in a setting.
+_REFERENCE = re.compile(r"\$\{?(\w+)")
 #: The files, beside those that the environment names, that Ansible reads when it is imported.
 _CONFIGURATIONS = ("~/.ansible.cfg", "/etc/ansible/ansible.cfg", "/etc/ansible/plugin_filters.yml")
 #: With these, Python measures from its start, for one run in each process.
-_MEASURING = ("COVERAGE_PROCESS_START", "COV_CORE_SOURCE")
+_MEASURING = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COV_CORE_SOURCE")
 
 
 class Process(Protocol):
@@ -56,7 +62,7 @@ class Process(Protocol):
 
 @dataclass(frozen=True)
 class Start:
-    """One ansible-playbook to be started."""
+    """One ansible-playbook to be started. It writes to ``stdout`` and ``stderr`` in its folder."""
 
     command: Sequence[str]
     """The path of ansible-playbook, and its arguments."""
@@ -70,10 +76,6 @@ class Start:
     """Is passed on; its number there is in BGASYNC_LEASH."""
 
 
-class Unfit(Exception):
-    """Why a configuration needs an ansible-playbook of its own for each run."""
-
-
 class Starter:
     """Starts ansible-playbook, and keeps a server for each of the configurations that were used last."""
 
@@ -82,31 +84,32 @@ class Starter:
         self._note = note
         self._forks = forks
         self._servers: dict[object, _Server | None] = {}
+        self._retired: list[_Server | None] = []
         self._lock = threading.Lock()
 
-    def start(self, start: Start, out: IO[bytes], err: IO[bytes]) -> Process:
-        """Start a run that writes to ``out`` and ``err``."""
+    def start(self, start: Start, within: float = IMPORT) -> Process:
+        """Start a run; waits until it has been started, but no longer than ``within`` real seconds."""
+        script = start.command[0]
+        for output in ("stdout", "stderr"):
+            (start.folder / output).touch()
         with self._lock:
-            key = _configuration(start.command[0], start.env, start.cwd)
-            server = self._server(key, start.command[0], start.env, start.cwd)
-            if server is not None:
-                try:
-                    return server.fork(start, out, err)
-                except Unfit as reason:
-                    self._give_up(key, reason)
-        leash = start.leash.fileno()
-        return subprocess.Popen(
-            start.command,
-            env={**start.env, **start.own_env, "BGASYNC_LEASH": str(leash)}, cwd=start.cwd, start_new_session=True,
-            stdin=subprocess.DEVNULL, stdout=out, stderr=err, pass_fds=[leash],
-        )  # fmt: skip
+            key = _configuration(script, start.env, start.cwd)
+            server = self._server(key, script, start.env, start.cwd)
+            fork = None if server is None else server.fork(start, lambda reason: self._give_up(key, server, reason))
+        if fork is None:
+            return _started(start, start.leash)
+        fork.wait_until_begun(within)
+        return fork
 
     def close(self) -> None:
         """End all servers, and runs that are forked from them."""
         with self._lock:
             self._forks = False
-            for key in list(self._servers):
-                self._close(key)
+            for server in [*self._servers.values(), *self._retired]:
+                if server is not None:
+                    server.close()
+            self._servers.clear()
+            self._retired.clear()
 
     def _server(self, key: object, script: str, env: Mapping[str, str], cwd: Path) -> _Server | None:
         """Return the server for a configuration, a new one where there is none; None where there cannot be one."""
@@ -123,12 +126,21 @@ class Starter:
             self._close(old)
         try:
             self._servers[key] = _Server(_launcher(script, env), script, env, cwd)
-        except Unfit as reason:
-            self._give_up(key, reason)
+        except (_Unfit, OSError) as reason:
+            self._refuse(key, str(reason))
         return self._servers[key]
 
-    def _give_up(self, key: object, reason: Unfit) -> None:
-        self._close(key)
+    def _give_up(self, key: object, server: _Server, reason: str) -> None:
+        """Take note that a server did not start a run; one that has worked before may just have been killed."""
+        with self._lock:
+            if self._servers.get(key) is server:
+                if server.works:
+                    self._retired.append(self._servers.pop(key))  # with the runs that it did start
+                self._close(key)
+                if reason != GONE or not server.worked:
+                    self._refuse(key, reason)
+
+    def _refuse(self, key: object, reason: str) -> None:
         self._servers[key] = None
         self._note(f"each run imports Ansible anew: {reason}")
 
@@ -137,20 +149,33 @@ class Starter:
             server.close()
 
 
+class _Unfit(Exception):
+    """Why a configuration needs an ansible-playbook of its own for each run."""
+
+
+#: Said of a server that has ended by itself or by others.
+GONE = "it cannot be imported"
+
+
 class _Server:
-    """The process that has imported Ansible for one configuration."""
+    """The process that has imported Ansible for one configuration, or is about to."""
 
     def __init__(self, launcher: Sequence[str], script: str, env: Mapping[str, str], cwd: Path) -> None:
         self._folder = make_folder()
-        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._ready = False
         self._runs: list[_Fork] = []
-        with theirs, (self._folder / "stdout").open("wb") as out, (self._folder / "stderr").open("wb") as err:
-            self._process = subprocess.Popen(
-                [*launcher, str(_SERVER), str(theirs.fileno()), script],
-                env={**env, "ANSIBLE_LOCAL_TEMP": str(self._folder / "tmp")}, cwd=cwd, start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=out, stderr=err, pass_fds=[theirs.fileno()],
-            )  # fmt: skip
+        self._worked = False
+        self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            with theirs, (self._folder / "stdout").open("wb") as out, (self._folder / "stderr").open("wb") as err:
+                self._process = subprocess.Popen(
+                    [*launcher, str(_SERVER), str(theirs.fileno()), script],
+                    env={**env, "ANSIBLE_LOCAL_TEMP": str(self._folder / "tmp")}, cwd=cwd, start_new_session=True,
+                    stdin=subprocess.DEVNULL, stdout=out, stderr=err, pass_fds=[theirs.fileno()],
+                )  # fmt: skip
+        except OSError:
+            self._control.close()
+            shutil.rmtree(self._folder, ignore_errors=True)
+            raise
 
     @property
     def alive(self) -> bool:
@@ -162,23 +187,28 @@ class _Server:
         """True while a run may be going on."""
         return any(run.returncode is None for run in self._runs)
 
-    def fork(self, start: Start, out: IO[bytes], err: IO[bytes]) -> _Fork:
-        """Start a run; raises Unfit."""
-        self._wait_until_ready()
-        request = start.folder / "request.json"
+    @property
+    def works(self) -> bool:
+        """True while a run that it has started is going on."""
+        return any(run.begun and run.returncode is None for run in self._runs)
+
+    @property
+    def worked(self) -> bool:
+        """True once it has started a run."""
+        return self._worked or any(run.begun for run in self._runs)
+
+    def fork(self, start: Start, give_up: Callable[[str], None]) -> _Fork:
+        """Ask for a run; ``give_up`` is told why it did not come to that."""
         env = {**start.env, **start.own_env}
-        request.write_text(
-            json.dumps({"command": list(start.command), "env": env, "cwd": str(start.cwd), "umask": _umask()})
-        )
+        request = {"command": list(start.command), "env": env, "cwd": str(start.cwd), "umask": _umask()}
+        (start.folder / "request.json").write_text(json.dumps(request))
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            fds = [theirs.fileno(), out.fileno(), err.fileno(), start.leash.fileno()]
-            try:
-                socket.send_fds(self._control, [os.fsencode(request)], fds)
-            except OSError:
-                ours.close()
-                raise Unfit("the process that had imported it was ended") from None
-        self._runs = [*(run for run in self._runs if run.returncode is None), _Fork(start.command, ours)]
+        with theirs, suppress(OSError):  # it has gone: the other end tells so, too
+            path = os.fsencode(start.folder)
+            socket.send_fds(self._control, [path], [theirs.fileno(), start.leash.fileno()])
+        self._worked = self.worked
+        self._runs = [run for run in self._runs if run.returncode is None]
+        self._runs.append(_Fork(start, ours, give_up))
         return self._runs[-1]
 
     def close(self) -> None:
@@ -191,60 +221,122 @@ class _Server:
             self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
-    def _wait_until_ready(self) -> None:
-        if self._ready:
-            return
-        self._control.settimeout(IMPORT)
-        try:
-            said = self._control.recv(4096).decode()
-        except TimeoutError:
-            raise Unfit(f"that takes longer than {IMPORT:g} s") from None
-        if said != "ready":
-            raise Unfit(said or "it cannot be imported")
-        self._control.settimeout(None)
-        self._ready = True
-
 
 class _Fork:
-    """A run that was forked."""
+    """A run that a server was asked for; where it did not come to that, the command in its place."""
 
-    def __init__(self, command: Sequence[str], connection: socket.socket) -> None:
-        self._command = command
+    def __init__(self, start: Start, connection: socket.socket, give_up: Callable[[str], None]) -> None:
+        self._start = start
         self._connection = connection
-        self._lock = threading.Lock()
+        self._give_up = give_up
+        self._leash: socket.socket | None = start.leash.dup()
+        self._import = Deadline(IMPORT)
+        self._command: Process | None = None
+        self._lock = threading.RLock()
+        self.begun = False
         self.returncode: int | None = None
 
+    def wait_until_begun(self, within: float) -> None:
+        """Wait until the run has been started, in one way or the other, or the time has passed."""
+        end = Deadline(within)
+        while not self.begun and self._command is None and self.returncode is None and not end.passed:
+            self._hear(min(end.left, 1.0))
+
     def poll(self) -> int | None:
-        with suppress(subprocess.TimeoutExpired):
-            self.wait(0)
+        self._hear(0)
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        with self._lock:
-            if self.returncode is None:
-                if not select.select([self._connection], [], [], timeout)[0]:
-                    raise subprocess.TimeoutExpired(list(self._command), timeout or 0)
-                status = b""
-                with suppress(OSError):
-                    status = self._connection.recv(64)
-                # A server that was killed has taken its runs with it.
-                self.returncode = int(status) if status else -signal.SIGKILL
-                self._connection.close()
-            return self.returncode
+        end = None if timeout is None else time.monotonic() + timeout
+        while self.returncode is None:
+            left = 1.0 if end is None else end - time.monotonic()
+            if left <= 0 and self.poll() is None:
+                raise subprocess.TimeoutExpired(list(self._start.command), timeout or 0)
+            self._hear(max(0.0, min(left, 1.0)))
+        return self.returncode
 
     def kill(self) -> None:
-        with suppress(OSError):
-            self._connection.send(b"kill")
+        with self._lock:
+            if self._command is not None:
+                self._command.kill()
+            elif not self.begun:
+                self._ended(-signal.SIGKILL)  # a server that comes to it finds that nobody wants it any more
+            else:
+                with suppress(OSError):
+                    self._connection.send(b"kill")
+
+    def _hear(self, within: float) -> None:
+        """Take note of what the server says, which may take ``within`` real seconds."""
+        with self._lock:
+            if self.returncode is not None:
+                return
+            if self._command is not None:
+                with suppress(subprocess.TimeoutExpired):
+                    self.returncode = self._command.wait(within)
+                return
+            ear = select.poll()
+            ear.register(self._connection, select.POLLIN)
+            if ear.poll(within * 1000):
+                said = b""
+                with suppress(OSError):
+                    said = self._connection.recv(4096)
+                self._heard(said.decode())
+            elif not self.begun and self._import.passed:
+                self._instead(f"that takes longer than {IMPORT:g} s")
+
+    def _heard(self, said: str) -> None:
+        if said == "begun":
+            self.begun = True
+            self._forget_leash()
+        elif self.begun:
+            # A server that was killed has taken its runs with it.
+            self._ended(int(said) if said else -signal.SIGKILL)
+        else:
+            self._instead(said or GONE)
+
+    def _instead(self, reason: str) -> None:
+        """Start the command, because the server has not."""
+        self._connection.close()
+        self._give_up(reason)
+        assert self._leash is not None
+        self._command = _started(self._start, self._leash)
+        self._forget_leash()
+
+    def _ended(self, returncode: int) -> None:
+        self.returncode = returncode
+        self._connection.close()
+        self._forget_leash()
+
+    def _forget_leash(self) -> None:
+        if self._leash is not None:
+            self._leash.close()
+            self._leash = None
+
+
+def _started(start: Start, leash: socket.socket) -> subprocess.Popen[bytes]:
+    """Start the command."""
+    env = {**start.env, **start.own_env, "BGASYNC_LEASH": str(leash.fileno())}
+    with (start.folder / "stdout").open("wb") as out, (start.folder / "stderr").open("wb") as err:
+        return subprocess.Popen(
+            start.command,
+            env=env, cwd=start.cwd, start_new_session=True, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
+            pass_fds=[leash.fileno()],
+        )  # fmt: skip
 
 
 def _configuration(script: str, env: Mapping[str, str], cwd: Path) -> object:
     """Return what tells one configuration from another: all that Ansible looks at when it is imported."""
-    home = env.get("HOME", "")
-    named = cwd / env.get("ANSIBLE_CONFIG", "").replace("~", home) / "ansible.cfg"
-    files = [Path(script), named, named.parent if named.parent.is_file() else named, cwd / "ansible.cfg"]
-    files += [Path(file.replace("~", home)) for file in _CONFIGURATIONS]
-    variables = frozenset((name, value) for name, value in env.items() if _READ_AT_IMPORT.fullmatch(name))
-    return script, cwd, variables, tuple(map(_state, files))
+    home = env.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir
+    files = [Path(script), cwd / "ansible.cfg", *(Path(re.sub("^~", home, file)) for file in _CONFIGURATIONS)]
+    if "ANSIBLE_CONFIG" in env:
+        named = cwd / re.sub("^~(?=/|$)", home, Template(env["ANSIBLE_CONFIG"]).safe_substitute(env))
+        files += [named / "ansible.cfg" if named.is_dir() else named]
+    variables = {name: value for name, value in env.items() if _READ_AT_IMPORT.fullmatch(name)}
+    texts = [*variables.values(), *(file.read_text(errors="replace") for file in files[1:] if file.is_file())]
+    used = {name: env.get(name) for text in texts for name in _REFERENCE.findall(text)}
+    # Where everybody may write, Ansible does not read what is there.
+    states = [*map(_state, files), _state(cwd)[3:]]
+    return script, cwd, frozenset({**used, **variables}.items()), tuple(states)
 
 
 def _state(path: Path) -> tuple[int, ...]:
@@ -256,11 +348,11 @@ def _state(path: Path) -> tuple[int, ...]:
 
 
 def _launcher(script: str, env: Mapping[str, str]) -> list[str]:
-    """Return the command that runs a script of Python, as its first lines have it; raises Unfit."""
+    """Return the command that runs a script of Python, as its first lines have it; raises _Unfit."""
     if not sys.platform.startswith("linux"):
-        raise Unfit(f"that cannot be shared on {sys.platform}")
+        raise _Unfit(f"that cannot be shared on {sys.platform}")
     if measuring := [name for name in _MEASURING if name in env]:
-        raise Unfit(f"each is measured ({measuring[0]} is set)")
+        raise _Unfit(f"each is measured ({measuring[0]} is set)")
     with Path(script).open("rb") as stream:
         lines = stream.read(4096).decode(errors="replace").splitlines()
     words = lines[0].removeprefix("#!").split(maxsplit=1) if lines and lines[0].startswith("#!") else []
@@ -268,8 +360,9 @@ def _launcher(script: str, env: Mapping[str, str]) -> list[str]:
         with suppress(ValueError):
             words = shlex.split(lines[1])
         words = words[1:-2] if words[0] == "exec" and words[-2:] == ["$0", "$@"] else []
-    if not re.search(r"\bpython[\d.]*( |$)", " ".join(words)):
-        raise Unfit(f"{script} is no script of Python")
+    text = " ".join(words)
+    if not re.search(r"\bpython[\d.]*( |$)", text) or re.search("[$`]", text):
+        raise _Unfit(f"the first lines of {script} do not say which Python runs it")
     return words
 
 

@@ -61,11 +61,15 @@ class Images:
         """
         places = tuple(folders)
         name = self.target() if wanted is None else self._as_host(*self._image(wanted, places))
-        self._hosts[wanted, () if wanted is None else places] = name
+        if name != wanted:
+            self._hosts[wanted, () if wanted is None else places] = name
         return name
 
     def known(self, wanted: str | None, *, folders: Iterable[Path] = ()) -> str:
-        """Return what ``host_image`` returned the last time, without asking anybody; raises LookupError."""
+        """Return what ``host_image`` returned the last time, without asking anybody; raises LookupError.
+
+        Names that an author may give to another image in the meantime are not known.
+        """
         return self._hosts[wanted, () if wanted is None else tuple(folders)]
 
     def plain_image(self, wanted: str | None, *, folders: Iterable[Path] = ()) -> str:

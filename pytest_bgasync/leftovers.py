@@ -16,11 +16,13 @@ def end_processes(folder: Path) -> None:
     """End every process of this machine that a run in ``folder`` started, Ansible's workers and ssh included."""
 
     def left() -> list[psutil.Process]:
-        # Workers make sessions of their own and outlive their parent: only the environment tells.
+        # Workers make sessions of their own and outlive their parent: only marks tell.
         found: list[psutil.Process] = []
         for process in psutil.process_iter(["environ"]):
             mark = (process.info["environ"] or {}).get("BGASYNC_RUN", "")
-            if Path(mark).is_relative_to(folder) and process.pid != os.getpid():
+            if process.pid == os.getpid():
+                continue
+            if Path(mark).is_relative_to(folder) or _was_forked_in(process, folder):
                 with suppress(psutil.Error):
                     found += [process] if process.status() != psutil.STATUS_ZOMBIE else []
         return found
@@ -33,3 +35,13 @@ def end_processes(folder: Path) -> None:
         return not processes
 
     Deadline(10).wait_for(ended)
+
+
+def _was_forked_in(process: psutil.Process, folder: Path) -> bool:
+    """Say whether a process was forked in a run: its environment is that of the server, but it has the request open."""
+    try:
+        if not any(word.endswith("controller/forkserver.py") for word in process.cmdline()):
+            return False
+        return any(Path(file.path).is_relative_to(folder) for file in process.open_files())
+    except (psutil.Error, OSError):
+        return False

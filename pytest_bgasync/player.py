@@ -82,9 +82,9 @@ class Player:
         }
         (order.folder / "run.json").write_text(json.dumps(contract))
         own = {"BGASYNC_RUN": str(order.folder / "run.json"), "ANSIBLE_LOCAL_TEMP": str(order.folder / "tmp")}
-        with theirs, (order.folder / "stdout").open("wb") as out, (order.folder / "stderr").open("wb") as err:
+        with theirs:
             start = Start(order.command, order.env, own, order.cwd, order.folder, theirs)
-            self._process = self.starter.start(start, out, err)
+            self._process = self.starter.start(start, self.patience.left)
 
     @property
     def ended(self) -> bool:

@@ -20,7 +20,6 @@ from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.fixtures import (
     ACCOUNT,
     JOB_LINES,
-    NEXT,
     PROGRESS,
     SEEN,
     SERVICES,
@@ -70,6 +69,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="start ansible-playbook anew for each run, not forked from a process that has imported Ansible already",
     )
     group.addoption(
+        "--bgasync-no-ahead", action="store_true", help="start the hosts of a test when it begins, none ahead of that"
+    )
+    group.addoption(
         "--bgasync-cov",
         action="store_true",
         help="tell which tasks of playbooks and roles have run, and which outcomes of background tasks were tried",
@@ -103,6 +105,7 @@ def pytest_configure(config: pytest.Config) -> None:
             memory=config.getini("bgasync_memory"),
             pids=config.getini("bgasync_pids"),
             webhook_hosts=config.getini("bgasync_webhook_hosts"),
+            ahead=not config.getoption("--bgasync-no-ahead"),
             fork=not config.getoption("--bgasync-no-fork"),
             cover=config.getoption("--bgasync-cov"),
             cover_json=config.getoption("--bgasync-cov-json"),
@@ -165,8 +168,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
-    """Note what comes next: its hosts can start while this test runs."""
-    item.config.stash[NEXT] = nextitem
+    fixtures.next_is(item, nextitem)
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

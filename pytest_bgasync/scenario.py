@@ -44,7 +44,8 @@ class Wanted:
     Two that are equal can stand for each other.
     """
 
-    hosts: Mapping[str, str]
+    hosts: Sequence[tuple[str, str]]
+    """The names of the hosts in their order, each with its image."""
     localhost: str
     """The image of localhost."""
     services: Sequence[tuple[Plan, str]] = ()
@@ -96,7 +97,7 @@ class Scenario:
             self._receiver = self._start_webhooks(wanted.helper, wanted.webhooks, Deadline(wanted.boot))
             more["dns"] = [self._receiver.ip(self._network)]
         deadline = Deadline(wanted.boot)
-        images = {**wanted.hosts, LOCALHOST: wanted.localhost}
+        images = {**dict(wanted.hosts), LOCALHOST: wanted.localhost}
         starts: list[Future[Any]] = [
             *(self._starters.submit(self._start_host, name, images[name], deadline, more) for name in images),
             *(self._starters.submit(self._start_service, *service, wanted.helper, more) for service in wanted.services),
@@ -108,12 +109,17 @@ class Scenario:
 
     def open(self, clock: Clock, jobs: Callable[[], Jobs]) -> None:
         """Give what is up to a test, whose clock begins now; ``jobs`` returns those of its runs."""
-        hosts = {name: self._host(name, clock, jobs) for name in [*self._wanted.hosts, LOCALHOST]}
+        hosts = {name: self._host(name, clock, jobs) for name in [*dict(self._wanted.hosts), LOCALHOST]}
         self.localhost = hosts.pop(LOCALHOST)
         self.hosts.update(hosts)
         if self._receiver is not None:
             receiver = self._receiver
             self.services[WEBHOOKS] = Webhooks(WEBHOOKS, receiver.ip(self._network), receiver, clock, self.names)
+
+    @property
+    def whole(self) -> bool:
+        """True as long as nothing of what is up has gone."""
+        return self.ssh_config.is_file() and not any(container.ended for container in self._containers)
 
     def give_up(self) -> None:
         """Let nothing that ``up`` waits for in another thread be waited for any longer."""
@@ -282,7 +288,11 @@ class Scenario:
             {},
         )
         container.tell(webhooks.order_for(self._authority.issue([WEBHOOKS, *names])))
-        if not deadline.wait_for(lambda: container.ended or "ready" in container.output) or container.ended:
+
+        def decided() -> bool:
+            return self._closing or container.ended or "ready" in container.output
+
+        if not deadline.wait_for(decided) or container.ended:
             raise HostProblem(f"the receiver of webhooks did not start. {container.last_words()}")
         return container
 

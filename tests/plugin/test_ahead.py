@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import uuid
+
 import pytest
 
 from .inner import Inner
@@ -9,10 +11,11 @@ from .inner import Inner
 #: The scenarios of a process, by the names that their containers begin with.
 CONFTEST = """
     import datetime, time
+    from pytest_bgasync.owner import owner_label
 
-    def scenarios(engine, own):
+    def scenarios(engine):
         found = engine.client.containers.list(filters={"label": "bgasync.owner"}, ignore_removed=True)
-        mine = [one for one in found if one.labels["bgasync.owner"] == own.container.labels["bgasync.owner"]]
+        mine = [one for one in found if one.labels["bgasync.owner"] == owner_label()["bgasync.owner"]]
         # The receiver of webhooks comes before the hosts.
         return {"-".join(one.name.split("-")[:2]) for one in mine if not one.name.endswith("webhooks")}
 
@@ -47,7 +50,7 @@ def test_the_hosts_of_the_next_test_start_while_one_runs_and_are_untouched(inner
         def test_one(bgasync, bgasync_engine):
             global ended
             bgasync.hosts["host1"].put("/tmp/mine", "one")
-            wait_for(lambda: len(scenarios(bgasync_engine, bgasync.hosts["host1"])) == 2)
+            wait_for(lambda: len(scenarios(bgasync_engine)) == 2)
             ended = time.time()
 
         @pytest.mark.bgasync(services=["webhooks"])
@@ -55,7 +58,7 @@ def test_the_hosts_of_the_next_test_start_while_one_runs_and_are_untouched(inner
             began = time.time()
             assert created(bgasync.host) < ended
             assert not bgasync.host.testinfra.file("/tmp/mine").exists
-            assert len(scenarios(bgasync_engine, bgasync.host)) == 1
+            assert len(scenarios(bgasync_engine)) == 1
             run = bgasync.run_text('''
                 - hosts: all
                   gather_facts: false
@@ -80,12 +83,12 @@ def test_what_is_not_asked_for_in_the_end_is_removed(inner: Inner) -> None:
         from conftest import scenarios, wait_for
 
         def test_one(bgasync, bgasync_engine, request):
-            wait_for(lambda: len(scenarios(bgasync_engine, bgasync.host)) == 2)
+            wait_for(lambda: len(scenarios(bgasync_engine)) == 2)
             request.session.items[1].add_marker(pytest.mark.bgasync(hosts=["web"]))  # it asks for others now
 
         def test_two(bgasync, bgasync_engine):
             assert list(bgasync.hosts) == ["web"]
-            wait_for(lambda: len(scenarios(bgasync_engine, bgasync.host)) == 1)
+            wait_for(lambda: len(scenarios(bgasync_engine)) == 1)
             assert False
 
         def test_three(bgasync):
@@ -116,4 +119,97 @@ def test_hosts_that_do_not_come_up_fail_the_test_that_asks_for_them(inner: Inner
     ended = inner.run("-o", "bgasync_boot=3")
     assert ended.counts == {"passed": 1, "errors": 2}, ended.output
     assert ended.output.count("did not answer over ssh within 3 s (the ini key bgasync_boot)") == 2
+    inner.assert_nothing_left()
+
+
+def test_what_the_running_test_breaks_does_not_break_the_hosts_of_the_next(inner: Inner) -> None:
+    inner.test(
+        """
+        import socket
+        from conftest import wait_for
+
+        refused = []
+
+        def refuse(*args, **kwargs):
+            refused.append(args)
+            raise AssertionError("no network in this test")
+
+        def test_one(bgasync, monkeypatch):
+            monkeypatch.setattr(socket, "create_connection", refuse)
+            wait_for(lambda: refused)
+
+        def test_two(bgasync):
+            assert bgasync.host.run("true").rc == 0
+        """
+    )
+    inner.run().assert_passed(2)
+    inner.assert_nothing_left()
+
+
+def test_what_was_started_for_a_test_that_is_skipped_does_not_stay(inner: Inner) -> None:
+    inner.test(
+        """
+        import pytest
+        from conftest import scenarios, wait_for
+
+        @pytest.fixture
+        def no():
+            pytest.skip("not here")
+
+        def test_one(bgasync, bgasync_engine):
+            wait_for(lambda: len(scenarios(bgasync_engine)) == 2)
+
+        @pytest.mark.bgasync(hosts=2)
+        def test_two(no, bgasync):
+            pass
+
+        def test_three(bgasync_engine):
+            assert scenarios(bgasync_engine) == set()
+        """
+    )
+    ended = inner.run()
+    assert ended.counts == {"passed": 2, "skipped": 1}, ended.output
+    inner.assert_nothing_left()
+
+
+def test_an_image_that_a_fixture_builds_anew_is_that_of_the_fixture(inner: Inner, target: str) -> None:
+    name = f"inner-{uuid.uuid4().hex[:12]}"
+    inner.test(
+        f"""
+        import io
+        import pytest
+
+        @pytest.fixture(params=[1, 2])
+        def number(request, bgasync_engine):
+            recipe = b"FROM {target}\\nRUN echo %d > /number\\n" % request.param
+            bgasync_engine.client.images.build(fileobj=io.BytesIO(recipe), tag={name!r}, rm=True)
+            yield request.param
+            bgasync_engine.client.images.remove({name!r}, force=True)
+
+        @pytest.mark.bgasync(image={name!r})
+        def test_number(number, bgasync):
+            assert int(bgasync.host.read("/number")) == number
+        """
+    )
+    inner.run().assert_passed(2)
+    inner.assert_nothing_left()
+
+
+def test_nothing_starts_ahead_where_that_is_not_wanted(inner: Inner) -> None:
+    inner.test(
+        """
+        from conftest import created
+
+        ended = 0
+
+        def test_one(bgasync):
+            global ended
+            bgasync.host.run("sleep 2")
+            ended = float(bgasync.host.run("date +%s.%N").stdout)
+
+        def test_two(bgasync):
+            assert created(bgasync.host) > ended
+        """
+    )
+    inner.run("--bgasync-no-ahead").assert_passed(2)
     inner.assert_nothing_left()

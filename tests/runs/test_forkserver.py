@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import resource
 import signal
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -18,6 +19,7 @@ import pytest
 
 from pytest_bgasync.ansible import ansible_playbook
 from pytest_bgasync.forkserver import KEPT, Process, Start, Starter
+from pytest_bgasync.leftovers import end_processes
 
 #: Real seconds for what happens at once on a machine that is not busy.
 SOON = 60
@@ -63,7 +65,7 @@ class Author:
         path.chmod(mode)
         return name
 
-    def start(self, starter: Starter, *args: str, env: Mapping[str, str] | None = None) -> Run:
+    def start(self, starter: Starter, *args: str, env: Mapping[str, str] | None = None, within: float = SOON) -> Run:
         """Start ansible-playbook."""
         folder = self.path / f"run{len(self._runs)}"
         folder.mkdir()
@@ -75,8 +77,7 @@ class Author:
             folder=folder,
             leash=self._theirs,
         )
-        with (folder / "stdout").open("wb") as out, (folder / "stderr").open("wb") as err:
-            self._runs.append(Run(starter.start(start, out, err), folder))
+        self._runs.append(Run(starter.start(start, within), folder))
         return self._runs[-1]
 
     def run(self, *args: str, env: Mapping[str, str] | None = None) -> tuple[int, str, str]:
@@ -344,6 +345,10 @@ def test_closing_ends_servers_and_runs(author: Author) -> None:
     assert author.servers() == []
 
 
+RELOCATABLE = """#!/bin/sh
+'''exec' "$(dirname -- "$(realpath -- "$0")")"/'python' "$0" "$@"
+' '''
+"""
 ANEW = "each run imports Ansible anew: "
 
 
@@ -377,13 +382,134 @@ def test_what_cannot_be_forked_is_started_anew_with_one_note(
         ("#!{python} -I\n", True),
         ("#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''\n", True),
         ('#!/bin/sh\nexec {command} "$@"\n', False),
+        # What `uv venv --relocatable` writes.
+        (RELOCATABLE, False),
     ],
 )
 def test_the_interpreter_is_that_of_the_command(author: Author, first: str, served: bool) -> None:
     author.file("play.yml", DEBUG.format("done"))
-    rest = "import sys\nfrom ansible.cli.playbook import main\nsys.exit(main())\n" if served else ""
+    rest = "" if "{command}" in first else "import sys\nfrom ansible.cli.playbook import main\nsys.exit(main())\n"
     head = first.format(python=sys.executable, command=ansible_playbook())
     author.script = author.path / author.file("ansible-playbook", head + rest, 0o755)
+    author.file("python", f'#!/bin/sh\nexec {sys.executable} "$@"\n', 0o755)
     assert author.run("play.yml")[0] == 0
     assert bool(author.servers()) == served
-    assert author.notes == ([] if served else [f"{ANEW}{author.script} is no script of Python"])
+    assert author.notes == (
+        [] if served else [f"{ANEW}the first lines of {author.script} do not say which Python runs it"]
+    )
+
+
+def test_variables_in_settings_are_those_of_the_run(author: Author) -> None:
+    for number in "12":
+        author.file(f"project{number}/roles/own/tasks/main.yml", f"- debug: msg=role{number}\n")
+    author.file("ansible.cfg", "[defaults]\nroles_path = $PROJECT/roles\n")
+    author.file("play.yml", "- hosts: all\n  gather_facts: false\n  roles: [own]\n")
+    for number in "12":
+        assert f"role{number}" in author.run("play.yml", env={"PROJECT": str(author.path / f"project{number}")})[1]
+
+
+@pytest.mark.parametrize("name", ["$D/o.cfg", "o~1.cfg"])
+def test_a_named_configuration_may_change_wherever_it_is(author: Author, name: str) -> None:
+    author.file("play.yml", DEBUG.format('\'forks {{ lookup("config", "DEFAULT_FORKS") }}\''))
+    for forks in ("7", "18"):
+        author.file(name.replace("$D", "folder"), f"[defaults]\nforks = {forks}\n")
+        env = {"ANSIBLE_CONFIG": f"{author.path}/{name}", "D": "folder"}
+        assert f"forks {forks}" in author.run("play.yml", env=env)[1]
+
+
+def test_a_configuration_that_everybody_may_write_holds_for_no_run(author: Author) -> None:
+    author.file("play.yml", DEBUG.format('\'forks {{ lookup("config", "DEFAULT_FORKS") }}\''))
+    author.file("ansible.cfg", "[defaults]\nforks = 7\n")
+    assert "forks 7" in author.run("play.yml")[1]
+    author.path.chmod(0o777)
+    assert "forks 5" in author.run("play.yml")[1]
+
+
+def test_more_files_may_be_open_than_select_knows(author: Author) -> None:
+    author.file("play.yml", DEBUG.format("done"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (4096, hard))
+    try:
+        with ExitStack() as files:
+            for _ in range(1100):
+                files.callback(os.close, os.open(os.devnull, os.O_RDONLY))
+            assert author.run("play.yml")[0] == 0
+            assert author.server().is_running()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+STRAY = """
+import os, pathlib, time
+from ansible.plugins.lookup import LookupBase
+
+class LookupModule(LookupBase):
+    def run(self, terms, variables=None, **kwargs):
+        if os.fork() == 0:
+            os.setsid()
+            pathlib.Path("stray").write_text(str(os.getpid()))
+            time.sleep(600)
+        return ["done"]
+"""
+
+
+def test_what_a_plugin_forks_is_ended_with_its_run(author: Author) -> None:
+    author.file("lookup_plugins/stray.py", STRAY)
+    author.file("play.yml", DEBUG.format("{{ lookup('stray') }}"))
+    run = author.start(author.forks, "play.yml")
+    assert run.end()[0] == 0
+    wait_until(lambda: (author.path / "stray").exists() and (author.path / "stray").read_text(), "the stray process")
+    stray = psutil.Process(int((author.path / "stray").read_text()))
+    end_processes(run.folder)
+    wait_until(lambda: not stray.is_running() or stray.status() == psutil.STATUS_ZOMBIE, "its end")
+    assert author.server().is_running()
+
+
+def test_a_slow_import_counts_for_the_deadline_of_the_run(author: Author) -> None:
+    author.file("play.yml", DEBUG.format("done"))
+    author.file("site/sitecustomize.py", "import time\ntime.sleep(600)\n")
+    began = time.monotonic()
+    run = author.start(author.forks, "play.yml", env={"PYTHONPATH": str(author.path / "site")}, within=1)
+    assert run.process.poll() is None
+    run.process.kill()
+    assert run.end()[0] == -signal.SIGKILL
+    assert time.monotonic() - began < SOON
+    assert author.run("play.yml")[0] == 0
+
+
+# The second time it is asked to, the server cannot fork.
+NO_FORK = """
+import os
+
+def fork(original=os.fork, done=[]):
+    done.append(os.getpid())
+    if done[0] == os.getpid() and len(done) == 2:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    return original()
+
+os.fork = fork
+"""
+
+
+def test_where_no_process_can_be_forked_the_command_is_started_and_other_runs_go_on(author: Author) -> None:
+    author.file("sleep.yml", SLEEP)
+    author.file("play.yml", DEBUG.format("done"))
+    author.file("site/sitecustomize.py", NO_FORK)
+    env = {"PYTHONPATH": str(author.path / "site")}
+    slow = author.start(author.forks, "sleep.yml", env=env)
+    rc, stdout, _ = author.run("play.yml", "--list-tasks", env=env)
+    assert (rc, "debug" in stdout) == (0, True)
+    assert slow.process.poll() is None
+    assert author.notes == [f"{ANEW}no process can be forked (Resource temporarily unavailable)"]
+
+
+def test_a_server_that_hangs_is_given_up(author: Author, monkeypatch: pytest.MonkeyPatch) -> None:
+    author.file("play.yml", DEBUG.format("done"))
+    assert author.run("play.yml")[0] == 0
+    hung = author.server()
+    hung.suspend()
+    monkeypatch.setattr("pytest_bgasync.forkserver.IMPORT", 1.0)
+    monkeypatch.setattr("pytest_bgasync.forkserver.ENDING", 1.0)
+    assert author.run("play.yml")[0] == 0
+    assert author.notes == [f"{ANEW}that takes longer than 1 s"]
+    assert not hung.is_running()

@@ -13,7 +13,7 @@ from pytest_bgasync.scenario import Scenario, Wanted
 
 
 def wanted(hosts: int, image: str = "good") -> Wanted:
-    return Wanted(hosts={f"host{number}": image for number in range(hosts)}, localhost="good")
+    return Wanted(hosts=[(f"host{number}", image) for number in range(hosts)], localhost="good")
 
 
 class FakeScenario:
@@ -22,15 +22,16 @@ class FakeScenario:
     def __init__(self, wanted: Wanted) -> None:
         self.wanted = wanted
         self.started = self.closed = 0
+        self.whole = True
         self.thread = ""
         self.given_up = threading.Event()
 
     def up(self) -> None:
         self.started += 1
         self.thread = threading.current_thread().name
-        if "slow" in self.wanted.hosts.values():
+        if "slow" in dict(self.wanted.hosts).values():
             assert self.given_up.wait(60)
-        if "bad" in self.wanted.hosts.values():
+        if "bad" in dict(self.wanted.hosts).values():
             raise HostProblem("bad")
 
     def give_up(self) -> None:
@@ -58,7 +59,7 @@ def made() -> Made:
 
 
 def test_what_was_begun_is_handed_out_once(made: Made) -> None:
-    made.ahead.begin(wanted(2))
+    made.ahead.begin(wanted(2), "test_next")
     assert cast(Any, made.ahead.take(wanted(2))) is made.all[0]
     assert cast(Any, made.ahead.take(wanted(2))) is made.all[1]
     assert [one.started for one in made.all] == [1, 1]
@@ -67,28 +68,48 @@ def test_what_was_begun_is_handed_out_once(made: Made) -> None:
 
 
 def test_what_nobody_takes_is_closed_without_waiting_for_it(made: Made) -> None:
-    made.ahead.begin(wanted(1, "slow"))
+    made.ahead.begin(wanted(1, "slow"), "test_next")
     assert cast(Any, made.ahead.take(wanted(2))) is made.all[1]
     assert [one.closed for one in made.all] == [1, 0]
-    made.ahead.begin(wanted(1, "slow"))
-    made.ahead.begin(wanted(1, "slow"))
+    made.ahead.begin(wanted(1, "slow"), "test_next")
+    made.ahead.begin(wanted(1, "slow"), "test_next")
     made.ahead.close()
     assert [one.closed for one in made.all] == [1, 0, 1, 1]
 
 
-@pytest.mark.parametrize("begun", [True, False])
-def test_a_problem_is_told_to_whoever_takes_it(made: Made, begun: bool) -> None:
-    if begun:
-        made.ahead.begin(wanted(1, "bad"))
+def test_what_did_not_come_up_ahead_is_started_anew_and_tells_its_own_problem(made: Made) -> None:
+    made.ahead.begin(wanted(1, "bad"), "test_next")
     with pytest.raises(HostProblem, match="bad"):
         made.ahead.take(wanted(1, "bad"))
-    assert [(one.started, one.closed) for one in made.all] == [(1, 1)]
+    assert [(one.started, one.closed) for one in made.all] == [(1, 1), (1, 1)]
     assert made.ahead.take(wanted(1))
 
 
+def test_what_has_gone_in_the_meantime_is_started_anew(made: Made) -> None:
+    made.ahead.begin(wanted(1), "test_next")
+    made.all[0].whole = False
+    assert cast(Any, made.ahead.take(wanted(1))) is made.all[1]
+    assert [one.closed for one in made.all] == [1, 0]
+
+
+def test_the_order_of_hosts_counts(made: Made) -> None:
+    asked = wanted(2)
+    made.ahead.begin(asked, "test_next")
+    turned = Wanted(hosts=asked.hosts[::-1], localhost=asked.localhost)
+    assert cast(Any, made.ahead.take(turned)).wanted is turned
+
+
+def test_it_is_kept_for_its_test_only(made: Made) -> None:
+    made.ahead.begin(wanted(1), "test_next")
+    made.ahead.keep_for("test_next")
+    assert made.all[0].closed == 0
+    made.ahead.keep_for("test_another")
+    assert made.all[0].closed == 1
+
+
 def test_a_large_scenario_is_not_begun(made: Made) -> None:
-    made.ahead.begin(wanted(MOST + 1))
+    made.ahead.begin(wanted(MOST + 1), "test_next")
     assert made.all == []
-    made.ahead.begin(wanted(MOST))
+    made.ahead.begin(wanted(MOST), "test_next")
     assert len(made.all) == 1
     made.ahead.close()

@@ -150,7 +150,7 @@ def hosts() -> Times:
                     made += pool.map(answers, pool.map(started, range(number)))
 
             def ours(number: int = number, scenarios: list[Scenario] = scenarios) -> None:
-                wanted = Wanted({f"host{one}": image for one in range(number)}, localhost=image, boot=600)
+                wanted = Wanted([(f"host{one}", image) for one in range(number)], localhost=image, boot=600)
                 scenarios.append(Scenario(engine, key, Limits(), Authority(), wanted))
                 scenarios[-1].up()
 
