@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -110,17 +111,26 @@ class Faults:
     def reboot(self) -> None:
         """End all processes, and begin anew as when the host was started; its files and its address stay."""
         before = {process.pid for process in self._processes() if not _MAIN.search(process.command)}
-        self._container.tell("reboot\n")
+        number = uuid.uuid4().hex
+        self._container.tell(f"reboot {number}\n")
 
-        def back() -> bool:
+        def alive() -> bool:
             if self._container.ended:
                 raise self._failed("it ended while it was rebooted", self._container.last_words())
-            try:
-                return not before & {process.pid for process in self._processes()} and self._answers()
-            except HostProblem:
-                return False  # what looked was ended with the rest
+            return True
 
-        if not Deadline(self._boot).wait_for(back):
+        def down() -> bool:
+            return alive() and number in self._container.output
+
+        def back() -> bool:
+            try:
+                return alive() and not before & {process.pid for process in self._processes()} and self._answers()
+            except HostProblem:
+                return False  # it may just have ended
+
+        # Nothing looks before: the engine may never hear of the end of what is killed while it starts.
+        deadline = Deadline(self._boot)
+        if not deadline.wait_for(down) or not deadline.wait_for(back):
             raise self._failed("it did not come back", f"it does not answer over ssh within {self._boot:g} s")
 
     def _failed(self, what: str, why: str) -> HostProblem:
