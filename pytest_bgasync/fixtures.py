@@ -160,11 +160,13 @@ def bgasync(
         with one_sentence():
             faults = account_late(request.node)
             lab.close()
-        account = request.node.stash.get(ACCOUNT, None)
-        declared = frozenset[str]() if account is None else account.declared
-        if settings.cover:
-            request.node.stash[SEEN] = seen(lab.runs)
-        request.node.stash[JOB_LINES] = [job_line(job, clock.scale, declared=job.token in declared) for job in lab.jobs]
+            account = request.node.stash.get(ACCOUNT, None)
+            declared = frozenset[str]() if account is None else account.declared
+            if settings.cover:
+                request.node.stash[SEEN] = seen(lab.runs)
+            request.node.stash[JOB_LINES] = [
+                job_line(job, clock.scale, declared=job.token in declared) for job in lab.jobs
+            ]
     finally:
         with one_sentence():
             scenario.close()

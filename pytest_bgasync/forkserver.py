@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import pwd
 import re
@@ -14,7 +15,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -32,6 +32,8 @@ IMPORT = 60.0
 ENDING = 10.0
 #: How many configurations are kept ready at a time.
 KEPT = 3
+#: Said of a server that has ended by itself or by others.
+GONE = "it cannot be imported"
 #: The environment variables that change what Ansible or Python do when Ansible is imported.
 _READ_AT_IMPORT = re.compile(
     r"_?(ANSIBLE|PYTHON|LC|LD|XDG|OPENSSL|CRYPTOGRAPHY|MALLOC|COVERAGE|COV)_.*|PYTHON[A-Z0-9]*|LANG|LANGUAGE|HOME|USER"
@@ -84,7 +86,7 @@ class Starter:
         self._note = note
         self._forks = forks
         self._servers: dict[object, _Server | None] = {}
-        self._retired: list[_Server | None] = []
+        self._retired: list[_Server] = []
         self._lock = threading.Lock()
 
     def start(self, start: Start, within: float = IMPORT) -> Process:
@@ -105,9 +107,8 @@ class Starter:
         """End all servers, and runs that are forked from them."""
         with self._lock:
             self._forks = False
-            for server in [*self._servers.values(), *self._retired]:
-                if server is not None:
-                    server.close()
+            for server in [*filter(None, self._servers.values()), *self._retired]:
+                server.close()
             self._servers.clear()
             self._retired.clear()
 
@@ -134,9 +135,11 @@ class Starter:
         """Take note that a server did not start a run; one that has worked before may just have been killed."""
         with self._lock:
             if self._servers.get(key) is server:
+                del self._servers[key]
                 if server.works:
-                    self._retired.append(self._servers.pop(key))  # with the runs that it did start
-                self._close(key)
+                    self._retired.append(server)  # with the runs that it did start
+                else:
+                    server.close()
                 if reason != GONE or not server.worked:
                     self._refuse(key, reason)
 
@@ -151,10 +154,6 @@ class Starter:
 
 class _Unfit(Exception):
     """Why a configuration needs an ansible-playbook of its own for each run."""
-
-
-#: Said of a server that has ended by itself or by others.
-GONE = "it cannot be imported"
 
 
 class _Server:
@@ -247,13 +246,13 @@ class _Fork:
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        end = None if timeout is None else time.monotonic() + timeout
-        while self.returncode is None:
-            left = 1.0 if end is None else end - time.monotonic()
-            if left <= 0 and self.poll() is None:
-                raise subprocess.TimeoutExpired(list(self._start.command), timeout or 0)
-            self._hear(max(0.0, min(left, 1.0)))
-        return self.returncode
+        end = Deadline(math.inf if timeout is None else timeout)
+        while True:
+            self._hear(min(end.left, 1.0))
+            if self.returncode is not None:
+                return self.returncode
+            if end.passed:
+                raise subprocess.TimeoutExpired(list(self._start.command), end.seconds)
 
     def kill(self) -> None:
         with self._lock:

@@ -10,7 +10,8 @@ from .inner import Inner
 
 #: The scenarios of a process, by the names that their containers begin with.
 CONFTEST = """
-    import datetime, time
+    import datetime
+    from pytest_bgasync.clock import Deadline
     from pytest_bgasync.owner import owner_label
 
     def scenarios(engine):
@@ -20,10 +21,7 @@ CONFTEST = """
         return {"-".join(one.name.split("-")[:2]) for one in mine if not one.name.endswith("webhooks")}
 
     def wait_for(condition):
-        end = time.monotonic() + 60
-        while not condition():
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        assert Deadline(60).wait_for(condition)
 
     def created(host):
         text = host.container.attrs["Created"][:26].rstrip("Z")

@@ -18,11 +18,14 @@ import psutil
 import pytest
 
 from pytest_bgasync.ansible import ansible_playbook
+from pytest_bgasync.clock import Deadline
 from pytest_bgasync.forkserver import KEPT, Process, Start, Starter
 from pytest_bgasync.leftovers import end_processes
 
 #: Real seconds for what happens at once on a machine that is not busy.
 SOON = 60
+#: What the kernel calls an ansible-playbook.
+PLAYBOOK = "ansible-playbook"[:15]
 
 DEBUG = "- hosts: all\n  gather_facts: false\n  tasks:\n    - debug: msg={0}\n"
 SLEEP = DEBUG.format("{{ lookup('pipe', 'touch begun; sleep 600') }}")
@@ -94,12 +97,12 @@ class Author:
         return [
             child
             for child in self._processes()
-            if child.name() != "ansible-playbook"[:15] and "controller/forkserver" in " ".join(child.cmdline())
+            if child.name() != PLAYBOOK and "controller/forkserver" in " ".join(child.cmdline())
         ]
 
     def mains(self) -> list[psutil.Process]:
         """Return the main processes of ansible-playbook, those of the command and those that were forked."""
-        named = [process for process in self._processes() if process.name() == "ansible-playbook"[:15]]
+        named = [process for process in self._processes() if process.name() == PLAYBOOK]
         return [process for process in named if process.parent() not in named]
 
     def _processes(self) -> list[psutil.Process]:
@@ -153,10 +156,7 @@ def playbooks(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Author]:
 
 
 def wait_until(condition: Callable[[], object], what: str) -> None:
-    end = time.monotonic() + SOON
-    while not condition():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
+    assert Deadline(SOON).wait_for(condition), what
 
 
 CASES = {
