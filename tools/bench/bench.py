@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import socket
 import statistics
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from pathlib import Path
 from matplotlib.figure import Figure
 
 from pytest_bgasync import ssh
+from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import Engine, find
 from pytest_bgasync.images import Images
 from pytest_bgasync.scenario import Limits, Scenario, Wanted
@@ -32,6 +32,7 @@ HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
 BIN = Path(sys.executable).parent
 RAW, TABLE, PLOT = (ROOT / "docs" / name for name in ("benchmarks.json", "benchmarks.md", "benchmarks.svg"))
+PYTEST = (sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider")
 #: Playbook seconds are as short for everybody.
 SCALE = 0.02
 #: The tests of the session that shows what each further test costs.
@@ -50,8 +51,11 @@ Way = Callable[[], object]
 Times = dict[str, list[float]]
 
 
-def side_by_side(ways: Mapping[str, Way], rounds: int) -> Times:
-    """Measure the ways in turn, round by round; a first round that is not counted fills the caches."""
+def side_by_side(ways: Mapping[str, Way], rounds: int, tidy: Way = lambda: None) -> Times:
+    """Measure the ways in turn, round by round; a first round that is not counted fills the caches.
+
+    ``tidy`` is called after each, and not measured.
+    """
     times: Times = {name: [] for name in ways}
     for number in range(rounds + 1):
         for name, way in ways.items():
@@ -60,12 +64,13 @@ def side_by_side(ways: Mapping[str, Way], rounds: int) -> Times:
             if number:
                 times[name].append(round(time.monotonic() - began, 3))
                 print(f"  {name}: {times[name][-1]} s", flush=True)
+            tidy()
     return times
 
 
-def command(words: list[object], folder: Path, **env: str) -> None:
-    """Run a command to its end; its output is shown only where it fails."""
-    path = f"{BIN}{os.pathsep}{os.environ['PATH']}"
+def command(words: list[object], folder: Path, programs: Path = BIN, **env: str) -> None:
+    """Run a command to its end, with ``programs`` first on the PATH; its output is shown only where it fails."""
+    path = f"{programs}{os.pathsep}{os.environ['PATH']}"
     done = subprocess.run(
         [str(word) for word in words], cwd=folder, env={**os.environ, "PATH": path, **env},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True,
@@ -90,17 +95,15 @@ def migration() -> Times:
         (by_hand / "migration.yml").write_text(scaled)
         (by_hand / "tests/migration.yml").write_text(scaled)
         molecule = ROOT / ".venv-molecule/bin"
-        pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--keep-duplicates"]
 
         def ours(tests: int) -> None:
-            command([*pytest, *["test_migration.py"] * tests], folder, BENCH_IMAGE=image)
+            command([*PYTEST, "--keep-duplicates", *["test_migration.py"] * tests], folder, BENCH_IMAGE=image)
 
         one, more = "pytest-bgasync, one test", f"pytest-bgasync, {FURTHER + 1} tests"
         times = side_by_side(
             {
                 "molecule": lambda: command(
-                    [molecule / "molecule", "test"], by_hand / "tests", BENCH_IMAGE=image,
-                    PATH=f"{molecule}{os.pathsep}{os.environ['PATH']}",
+                    [molecule / "molecule", "test"], by_hand / "tests", molecule, BENCH_IMAGE=image
                 ),
                 "a script by hand": lambda: command(
                     ["bash", folder / "script.sh", image, by_hand / "migration.yml", key.private], by_hand
@@ -125,63 +128,52 @@ def hosts() -> Times:
     with workshop() as (folder, engine):
         image = Images(engine, print).target()
         key = ssh.make_key(folder)
+        run = ["run", "--detach", "--interactive", "--publish", "127.0.0.1::22", "--env"]
+        made: list[str] = []
+        scenarios: list[Scenario] = []
+
+        def docker(*words: str) -> str:
+            return subprocess.run(["docker", *words], capture_output=True, text=True, check=True).stdout.strip()
 
         def started(_: int) -> str:
-            run = ["docker", "run", "--detach", "--interactive", "--publish", "127.0.0.1::22", "--env"]
-            words = [*run, f"BGASYNC_AUTHORIZED_KEY={key.public}", image, "/usr/lib/bgasync/init"]
-            return subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+            made.append(docker(*run, f"BGASYNC_AUTHORIZED_KEY={key.public}", image, "/usr/lib/bgasync/init"))
+            return made[-1]
 
-        def answers(host: str) -> str:
-            words = ["docker", "port", host, "22"]
-            port = int(subprocess.run(words, capture_output=True, text=True, check=True).stdout.rpartition(":")[2])
-            while not _greets(port):
-                time.sleep(0.02)
-            return host
+        def answers(host: str) -> None:
+            port = int(docker("port", host, "22").rpartition(":")[2])
+            deadline = Deadline(600)
+            assert deadline.wait_for(lambda: ssh.answers(("127.0.0.1", port), deadline))
 
+        def one_by_one(number: int) -> None:
+            for one in range(number):
+                answers(started(one))
+
+        def together(number: int) -> None:
+            with ThreadPoolExecutor(16) as pool:
+                list(pool.map(answers, pool.map(started, range(number))))
+
+        def ours(number: int) -> None:
+            wanted = Wanted([(f"host{one}", image) for one in range(number)], localhost=image, boot=600)
+            scenarios.append(Scenario(engine, key, Limits(), Authority(), wanted))
+            scenarios[-1].up()
+
+        def tidy() -> None:
+            while scenarios:
+                scenarios.pop().close()
+            if made:
+                docker("rm", "--force", *made)
+                made.clear()
+
+        ways = {"one by one": one_by_one, "side by side": together, "pytest-bgasync": ours}
         for number in (1, 5, 20, 50):
-            made: list[str] = []
-            scenarios: list[Scenario] = []
-
-            def one_by_one(number: int = number, made: list[str] = made) -> None:
-                made += [answers(started(one)) for one in range(number)]
-
-            def together(number: int = number, made: list[str] = made) -> None:
-                with ThreadPoolExecutor(16) as pool:
-                    made += pool.map(answers, pool.map(started, range(number)))
-
-            def ours(number: int = number, scenarios: list[Scenario] = scenarios) -> None:
-                wanted = Wanted([(f"host{one}", image) for one in range(number)], localhost=image, boot=600)
-                scenarios.append(Scenario(engine, key, Limits(), Authority(), wanted))
-                scenarios[-1].up()
-
-            ways = {"one by one": one_by_one, "side by side": together, "pytest-bgasync": ours}
-            for name, way in ways.items():
-                for _ in range(3 if number < 50 else 1):
-                    began = time.monotonic()
-                    way()
-                    times.setdefault(f"{number} hosts, {name}", []).append(round(time.monotonic() - began, 3))
-                    for scenario in scenarios:
-                        scenario.close()
-                    scenarios.clear()
-                    if made:
-                        subprocess.run(["docker", "rm", "--force", *made], capture_output=True, check=True)
-                        made.clear()
-                print(f"  {number} hosts, {name}: {times[f'{number} hosts, {name}']}", flush=True)
+            of_number = {f"{number} hosts, {name}": partial(way, number) for name, way in ways.items()}
+            times |= side_by_side(of_number, 3, tidy)
     return times
-
-
-def _greets(port: int) -> bool:
-    try:
-        with socket.create_connection(("127.0.0.1", port), 5) as connection:
-            return connection.recv(4) == b"SSH-"
-    except OSError:
-        return False
 
 
 def workers() -> Times:
     """The scenarios of this project with two workers of xdist, and with none."""
-    pytest = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/scenarios"]
-    ways = {f"-n {number}": partial(command, [*pytest, "-n", number], ROOT) for number in (0, 2)}
+    ways = {f"-n {number}": partial(command, [*PYTEST, "tests/scenarios", "-n", number], ROOT) for number in (0, 2)}
     return side_by_side(ways, rounds=2)
 
 
@@ -189,7 +181,7 @@ def by_pytest(name: str) -> Times:
     """Run a file of measurements as tests, which need hosts; they write what they measured."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "times.json"
-        command([sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", HERE / name], ROOT, BENCH_OUT=str(out))
+        command([*PYTEST, HERE / name], ROOT, BENCH_OUT=str(out))
         times: Times = json.loads(out.read_text())
         return times
 
