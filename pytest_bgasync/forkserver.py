@@ -358,7 +358,7 @@ def _launcher(script: str, env: Mapping[str, str]) -> list[str]:
     if words == ["/bin/sh"] and len(lines) > 1:  # what installers write for long paths
         with suppress(ValueError):
             words = shlex.split(lines[1])
-        words = words[1:-2] if words[0] == "exec" and words[-2:] == ["$0", "$@"] else []
+        words = words[1:-2] if words[:1] == ["exec"] and words[-2:] == ["$0", "$@"] else []
     text = " ".join(words)
     if not re.search(r"\bpython[\d.]*( |$)", text) or re.search("[$`]", text):
         raise _Unfit(f"the first lines of {script} do not say which Python runs it")

@@ -382,6 +382,7 @@ def test_what_cannot_be_forked_is_started_anew_with_one_note(
         ("#!{python} -I\n", True),
         ("#!/bin/sh\n'''exec' \"{python}\" \"$0\" \"$@\"\n' '''\n", True),
         ('#!/bin/sh\nexec {command} "$@"\n', False),
+        ('#!/bin/sh\n\nexec {command} "$@"\n', False),
         # What `uv venv --relocatable` writes.
         (RELOCATABLE, False),
     ],
