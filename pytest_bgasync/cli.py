@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pytest_bgasync.engine import find
 from pytest_bgasync.errors import BgasyncError
-from pytest_bgasync.owner import sweep
+from pytest_bgasync.sweep import sweep
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -17,6 +17,8 @@ from pytest_bgasync.spec import host_name
 
 #: What pytest's own ini keys take for true and false.
 _BOOLEANS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
+#: How an engine can be reached.
+SCHEMES = ("unix", "tcp", "http", "https", "ssh")
 LEAST_MEMORY = 64 * 1024 * 1024
 
 
@@ -38,6 +40,10 @@ class Settings:
     strict: bool
     webhook_hosts: tuple[str, ...] = ()
     """The host names for which webhooks are received."""
+    engine: str | None = None
+    """The address or docker context of the engine to use; None to look for one."""
+    other_engines: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+    """Those of other workers: the ones that were named before it, and after it."""
     ahead: bool = True
     """Whether the hosts of the next test start while one runs."""
     fork: bool = True
@@ -61,13 +67,18 @@ def parse_settings(
     pids: str,
     strict: str,
     webhook_hosts: Sequence[str] = (),
+    engines: Sequence[str] = (),
+    worker: int = 0,
     ahead: bool = True,
     fork: bool = True,
     cover: bool = False,
     cover_json: str | None = None,
     cover_least: str | None = None,
 ) -> Settings:
-    """Return the settings; raises UsageProblem."""
+    """Return the settings; raises UsageProblem.
+
+    ``worker`` is the number of this worker of xdist, 0 without xdist.
+    """
     if not re.fullmatch(r"\d+[kmg]", memory, re.IGNORECASE | re.ASCII) or parse_bytes(memory) < LEAST_MEMORY:
         raise UsageProblem(
             f"ini key bgasync_memory: {memory!r} is no amount of memory from 64m on: write for example 512m or 1g"
@@ -78,6 +89,16 @@ def parse_settings(
         raise UsageProblem(f"ini key bgasync_strict: {strict!r} is neither true nor false")
     if cover_json and not Path(cover_json).absolute().parent.is_dir():
         raise UsageProblem(f"--bgasync-cov-json: there is no folder {Path(cover_json).absolute().parent}")
+    for engine in engines:
+        scheme, separator, rest = engine.partition("://")
+        if not engine.strip() or (separator and (scheme not in SCHEMES or not rest)):
+            raise UsageProblem(
+                f"--bgasync-engine: {engine!r} is no address of an engine: write for example"
+                " unix:///var/run/docker.sock, tcp://farm1:2376, ssh://me@farm1 or the name of a docker context"
+            )
+    distinct = list(dict.fromkeys(engines))
+    own = engines[worker % len(engines)] if engines else None
+    place = distinct.index(own) if own else 0
     return Settings(
         root=root,
         playbooks=root / playbooks,
@@ -88,6 +109,8 @@ def parse_settings(
         limits=Limits(memory, int(pids)),
         strict=_BOOLEANS[strict.lower()],
         webhook_hosts=_names("bgasync_webhook_hosts", webhook_hosts),
+        engine=own,
+        other_engines=(tuple(distinct[:place]), tuple(distinct[place + 1 :])),
         ahead=ahead,
         fork=fork,
         cover=cover or cover_json is not None or cover_least is not None,

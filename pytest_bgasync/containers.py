@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import socket
-import struct
 import tarfile
 import threading
 import time
@@ -22,6 +20,7 @@ from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import CommandDeadline, HostProblem
 from pytest_bgasync.owner import owner_label
+from pytest_bgasync.streams import Stream
 
 #: Real seconds that one command on a container may take unless it says otherwise.
 COMMAND = 60.0
@@ -83,7 +82,7 @@ class Container:
                 self._api.put_archive(self.id, "/", _archive(path.lstrip("/"), file.content, file.mode))
             # Not detached, so that standard input closes with the first connection to it.
             attach = {"stdin": 1, "stdout": 1, "stderr": 1, "stream": 1}
-            self._console = _Console(self._api.attach_socket(self.id, attach))
+            self._console = _Console(Stream(self._api.attach_socket(self.id, attach)))
             self._api.start(self.id)
             self.attrs: dict[str, Any] = self._api.inspect_container(self.id)
         except FAILURES as error:
@@ -138,7 +137,7 @@ class Container:
         deadline = Deadline(within)
         try:
             run = self._api.exec_create(self.id, list(command), user=user)["Id"]
-            stream = self._api.exec_start(run, socket=True)
+            stream = Stream(self._api.exec_start(run, socket=True))
         except NotFound:
             raise HostProblem(f"{self.label} has ended") from None
         except FAILURES as error:
@@ -155,7 +154,7 @@ class Container:
         except OSError as error:
             raise HostProblem(f"{self.label} went away during a command: {reason(error)}") from None
         finally:
-            _close(stream)
+            stream.close()
         state: dict[str, Any] = {}
 
         def ended() -> bool:
@@ -174,6 +173,14 @@ class Container:
             why = output[1].decode(errors="replace").strip() or f"is there a user {user!r}?"
             raise HostProblem(f"{self.label} cannot run {_shown(command)}: {why}")
         return Finished(int(state["ExitCode"]), output[1], output[2])
+
+    def converse(self, command: Sequence[str]) -> Stream:
+        """Start a command that reads what is written to the stream, and ends when that closes; raises HostProblem."""
+        try:
+            run = self._api.exec_create(self.id, list(command), user="0", stdin=True)["Id"]
+            return Stream(self._api.exec_start(run, socket=True))
+        except FAILURES as error:
+            raise HostProblem(f"{self.label} cannot run a command: {reason(error)}") from None
 
     def script(self, text: str, *args: str) -> Finished:
         """Run a script of ours, by the shell and with the commands of the system itself; raises as ``execute`` does."""
@@ -270,7 +277,7 @@ def _shown(command: Sequence[str]) -> str:
 class _Console:
     """The attached end of a main process's streams. A thread keeps the last of what it wrote."""
 
-    def __init__(self, stream: Any) -> None:
+    def __init__(self, stream: Stream) -> None:
         self._stream = stream
         self._kept: deque[bytes] = deque(maxlen=1000)
         self.closed = False
@@ -278,7 +285,7 @@ class _Console:
 
     def _read(self) -> None:
         with suppress(OSError, ValueError):
-            for _, chunk in _frames(_socket(self._stream), None):
+            for _, chunk in self._stream.frames():
                 self._kept.append(chunk)
         self.closed = True
 
@@ -286,51 +293,17 @@ class _Console:
         return b"".join(list(self._kept)).decode(errors="replace").strip()
 
     def write(self, data: bytes) -> None:
-        _socket(self._stream).sendall(data)
+        self._stream.write(data)
 
     def close(self) -> None:
-        with suppress(OSError):
-            _socket(self._stream).shutdown(socket.SHUT_RDWR)
-        _close(self._stream)
+        self._stream.close()
 
 
-def _socket(stream: Any) -> socket.socket:
-    """Return the socket below what docker returns, which differs between unix, tcp and TLS."""
-    return getattr(stream, "_sock", stream)  # type: ignore[no-any-return]
-
-
-def _close(stream: Any) -> None:
-    with suppress(OSError):
-        _socket(stream).close()
-        stream.close()
-
-
-def _frames(source: socket.socket, deadline: Deadline | None) -> Any:
-    """Yield (stream number, bytes) until the other side closes."""
-    while header := _exactly(source, 8, deadline):
-        number, size = struct.unpack(">BxxxL", header)
-        yield number, _exactly(source, size, deadline)
-
-
-def _exactly(source: socket.socket, size: int, deadline: Deadline | None) -> bytes:
-    data = b""
-    while len(data) < size:
-        left = None if deadline is None else deadline.left
-        if left == 0:
-            raise TimeoutError  # also where there is always something to read
-        source.settimeout(left)
-        chunk = source.recv(size - len(data))
-        if not chunk:
-            return b""
-        data += chunk
-    return data
-
-
-def _demultiplexed(stream: Any, deadline: Deadline) -> dict[int, bytes]:
+def _demultiplexed(stream: Stream, deadline: Deadline) -> dict[int, bytes]:
     """Return what a command wrote to each stream; raises OverflowError where that is too much."""
     parts: dict[int, list[bytes]] = {1: [], 2: []}
     size = 0
-    for number, chunk in _frames(_socket(stream), deadline):
+    for number, chunk in stream.frames(deadline):
         size += len(chunk)
         if size > OUTPUT:
             raise OverflowError

@@ -10,6 +10,7 @@ import signal
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,13 @@ import docker
 import psutil
 from docker.context import Context, ContextAPI
 from docker.errors import DockerException
+from docker.utils import kwargs_from_env
 
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.errors import EngineMissing, EngineNotFound, EngineRefused
 from pytest_bgasync.locks import FileLock, cache_folder, locked
 from pytest_bgasync.processes import identify, is_alive
+from pytest_bgasync.tunnel import Tunnel
 
 INSTALL = (
     "install Docker or Podman (on Debian and Ubuntu: apt-get install docker.io), or name one that runs in DOCKER_HOST"
@@ -37,23 +40,36 @@ FAILURES = (DockerException, OSError)
 #: How Docker and Podman begin the line that says why they end; a stack may follow it.
 _LAST_WORDS = re.compile(r"panic: |fatal error: |failed to start daemon|Error: |time=.* level=fatal ")
 
-LOOPBACK = ("localhost", "127.0.0.1", "::1", None)
+OPTION = "--bgasync-engine"
+UNSET = "unset {} to use the engine of this machine"
+#: How many connections are kept open.
+POOL = 100
 Connect = Callable[[int], docker.DockerClient]
 
 
 class Engine:
     """A container engine that answers.
 
-    ``client`` is a ``docker.DockerClient`` for it, ``url`` its address.
+    ``client`` is a ``docker.DockerClient`` for it, ``url`` its address. ``near`` says whether a port that it publishes
+    on its loopback is one of this machine's; None until a host of it has answered.
     """
 
     def __init__(self, url: str, connect: Connect, service: Service) -> None:
-        """Connect and ask for a sign of life; raises what docker raises when there is none."""
+        """Connect and ask for a sign of life; raises EngineNotFound, or what docker raises when there is none."""
         self.url = url
-        self._connect = connect
+        self.near: bool | None = None
         self._service = service
-        self.client = connect(ANSWER)
-        self.client.ping()
+        self._tunnel: Tunnel | None = None
+        if (parts := urlsplit(url)).scheme == "ssh":
+            self._tunnel = Tunnel(parts, ANSWER)
+            connect = partial(_client, base_url=self._tunnel.url)
+        self._connect = connect
+        try:
+            self.client = connect(ANSWER)
+            self.client.ping()
+        except BaseException:
+            self._close_tunnel()
+            raise
 
     def patient_client(self, seconds: int) -> docker.DockerClient:
         """Return another client, one whose single answers may take ``seconds`` real seconds."""
@@ -62,18 +78,25 @@ class Engine:
     def close(self) -> None:
         """Close the connection, and end the engine if it was started for tests and this was its last user."""
         self.client.close()
+        self._close_tunnel()
         self._service.leave()
 
+    def _close_tunnel(self) -> None:
+        if self._tunnel is not None:
+            self._tunnel.close()
 
-def find(environ: Mapping[str, str] | None = None) -> Engine:
-    """Return the engine that ``docker`` would use, a usual socket, or one that is started now.
 
-    Raises EngineNotFound or EngineRefused.
+def find(environ: Mapping[str, str] | None = None, named: str | None = None) -> Engine:
+    """Return the engine that is named, else that which ``docker`` would use, a usual one, or one that is started now.
+
+    ``named`` is an address or the name of a docker context. Raises EngineNotFound or EngineRefused.
     """
     environ = os.environ if environ is None else environ
     service = Service()
     service.join()
     try:
+        if (naming := _naming(environ, named)) is not None:
+            return _engine(naming, service)
         engine = _found(environ, service)
         if engine is None:
             with locked("engine-start", within=START):
@@ -84,33 +107,42 @@ def find(environ: Mapping[str, str] | None = None) -> Engine:
     return engine
 
 
+@dataclass(frozen=True)
+class _Naming:
+    """An engine that is named: what names it, and what to do else."""
+
+    words: str
+    url: str
+    connect: Connect
+    cure: str
+
+
+def _engine(naming: _Naming, service: Service) -> Engine:
+    try:
+        return Engine(naming.url, naming.connect, service)
+    except (*FAILURES, ValueError) as error:
+        _raise_if_refused(naming.url, error)
+        raise EngineNotFound(
+            f"no container engine answers at {naming.words} ({reason(error)}): start it there, or {naming.cure}"
+        ) from None
+
+
 def _found(environ: Mapping[str, str], service: Service) -> Engine | None:
     """Return the first engine that answers; None if there is none, or one can be started beside those that refuse."""
     try:
         return _answering(environ, service)
     except EngineRefused:
-        if _named(environ) is not None or os.geteuid() == 0 or _program(environ, "podman") is None:
+        if os.geteuid() == 0 or _program(environ, "podman") is None:
             raise
         return None
 
 
 def _answering(environ: Mapping[str, str], service: Service) -> Engine | None:
     """Return the first engine that answers, None if there is none at all."""
-    if (named := _named(environ)) is not None:
-        variable, url, connect = named
-        _raise_if_remote(url)
-        try:
-            return Engine(url, connect, service)
-        except (*FAILURES, ValueError) as error:
-            _raise_if_refused(url, error)
-            raise EngineNotFound(
-                f"no container engine answers at {variable}={environ[variable]} ({reason(error)}):"
-                f" start it there, or unset {variable} to use the engine of this machine"
-            ) from None
     refused: EngineRefused | None = None
     for url, tls in _addresses(environ):
         try:
-            return Engine(url, partial(_client, url, tls), service)
+            return Engine(url, partial(_client, base_url=url, tls=tls), service)
         except (*FAILURES, ValueError) as error:
             try:
                 _raise_if_refused(url, error)
@@ -121,20 +153,36 @@ def _answering(environ: Mapping[str, str], service: Service) -> Engine | None:
     return None
 
 
-def _named(environ: Mapping[str, str]) -> tuple[str, str, Connect] | None:
-    """Return the variable that names an engine, the engine's address and how to connect; None without one."""
+def _naming(environ: Mapping[str, str], named: str | None) -> _Naming | None:
+    """Return the engine that an option or the environment names, None without one."""
+    if named is not None:
+        words, cure = f"{OPTION}={named}", f"leave {OPTION} out to use the engine of this machine"
+        if "://" in named:
+            return _Naming(words, named, _from_env({**environ, "DOCKER_HOST": named}), cure)
+        url, connect = _of_context(named, OPTION)
+        return _Naming(words, url, connect, cure)
     if host := environ.get("DOCKER_HOST"):
-        return "DOCKER_HOST", host, lambda timeout: docker.from_env(environment=dict(environ), timeout=timeout)
-    if name := environ.get("DOCKER_CONTEXT"):
-        if (context := _context(name)) is None:
-            raise EngineNotFound(
-                f"DOCKER_CONTEXT names the docker context {name!r}, which is not there or cannot be read:"
-                " name one that `docker context ls` lists, or unset DOCKER_CONTEXT"
-            )
-        if context.name != "default":
-            url = str(context.Host)
-            return "DOCKER_CONTEXT", url, partial(_client, url, context.TLSConfig or False)
+        return _Naming(f"DOCKER_HOST={host}", host, _from_env(environ), UNSET.format("DOCKER_HOST"))
+    if (name := environ.get("DOCKER_CONTEXT")) and name != "default":
+        url, connect = _of_context(name, "DOCKER_CONTEXT")
+        return _Naming(f"DOCKER_CONTEXT={name}", url, connect, UNSET.format("DOCKER_CONTEXT"))
     return None
+
+
+def _from_env(environ: Mapping[str, str]) -> Connect:
+    return partial(_client, **kwargs_from_env(dict(environ)))
+
+
+def _of_context(name: str, where: str) -> tuple[str, Connect]:
+    """Return the address of a docker context and how to connect; raises EngineNotFound."""
+    context = _context(name)
+    if context is None:
+        raise EngineNotFound(
+            f"{where} names the docker context {name!r}, which is not there or cannot be read:"
+            f" name one that `docker context ls` lists, or {'an address' if where == OPTION else f'unset {where}'}"
+        )
+    url = str(context.Host)
+    return url, partial(_client, base_url=url, tls=context.TLSConfig or False)
 
 
 def _context(name: str | None) -> Context | None:
@@ -145,14 +193,32 @@ def _context(name: str | None) -> Context | None:
         return None
 
 
-def _client(url: str, tls: docker.tls.TLSConfig | bool, timeout: int) -> docker.DockerClient:
-    return docker.DockerClient(base_url=url, tls=tls, timeout=timeout, max_pool_size=100)
+class _Api(docker.APIClient):
+    """The engine's own authority counts, in whose place requests would put that of REQUESTS_CA_BUNDLE."""
+
+    @property
+    def trust_env(self) -> bool:
+        return not isinstance(self.verify, str)
+
+    @trust_env.setter
+    def trust_env(self, value: bool) -> None:
+        """Is set by requests, to what it is anyway."""
+
+
+class Client(docker.DockerClient):
+    """A client of docker's, with our connection."""
+
+    def __init__(self, **options: Any) -> None:
+        self.api = _Api(**options)
+
+
+def _client(timeout: int, base_url: str, tls: docker.tls.TLSConfig | bool = False) -> docker.DockerClient:
+    return Client(base_url=base_url, tls=tls, timeout=timeout, max_pool_size=POOL)
 
 
 def _addresses(environ: Mapping[str, str]) -> Iterator[tuple[str, docker.tls.TLSConfig | bool]]:
     context = _context(environ.get("DOCKER_CONTEXT"))
     if context is not None and context.name != "default":
-        _raise_if_remote(str(context.Host))
         yield str(context.Host), context.TLSConfig or False
     home = Path(environ.get("HOME", "/nonexistent"))
     runtime = _runtime(environ)
@@ -175,16 +241,6 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[tuple[str, docker.tls.TLS
 
 def _runtime(environ: Mapping[str, str]) -> Path:
     return Path(environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
-
-
-def _raise_if_remote(url: str) -> None:
-    """Refuse an engine on another machine: the ports of its hosts are bound to that machine's loopback."""
-    parts = urlsplit(url)
-    if parts.scheme == "ssh" or (parts.scheme in ("tcp", "http", "https") and parts.hostname not in LOOPBACK):
-        raise EngineNotFound(
-            f"the container engine at {url} is on another machine, where its hosts cannot be reached from here:"
-            " name one on this machine in DOCKER_HOST, or unset it"
-        )
 
 
 def _raise_if_refused(url: str, error: Exception) -> None:

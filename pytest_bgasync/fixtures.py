@@ -26,11 +26,13 @@ from pytest_bgasync.images import Images, Progress
 from pytest_bgasync.inventories import find_inventory, hosts_of
 from pytest_bgasync.lab import Lab, Places
 from pytest_bgasync.outcome import Outcome
-from pytest_bgasync.owner import make_folder, sweep
+from pytest_bgasync.owner import make_folder
 from pytest_bgasync.scenario import Scenario, Wanted
 from pytest_bgasync.services import Plan, Registry
+from pytest_bgasync.shelves import Shelves
 from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST, STRICT, WEBHOOKS, Spec, parse_marker
 from pytest_bgasync.summary import JobLine, job_line
+from pytest_bgasync.sweep import sweep
 from pytest_bgasync.verify import Account, settle, settle_late
 from pytest_bgasync.webhooks import Authority
 
@@ -64,7 +66,7 @@ def bgasync_engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
     """The container engine in use: ``client`` is a ``docker.DockerClient``, ``url`` its address."""
     with one_sentence():
         ansible_playbook()
-        engine = find()
+        engine = find(named=pytestconfig.stash[SETTINGS].engine)
     try:
         with one_sentence():
             for name in sweep(engine):
@@ -110,8 +112,11 @@ def _bgasync_starter(pytestconfig: pytest.Config) -> Iterator[Starter]:
 
 
 @pytest.fixture(scope="session")
-def _bgasync_images(bgasync_engine: Engine, pytestconfig: pytest.Config) -> Images:
-    return Images(bgasync_engine, pytestconfig.stash[PROGRESS])
+def _bgasync_images(bgasync_engine: Engine, pytestconfig: pytest.Config) -> Iterator[Images]:
+    settings = pytestconfig.stash[SETTINGS]
+    shelves = Shelves(*settings.other_engines)
+    yield Images(bgasync_engine, pytestconfig.stash[PROGRESS], shelves)
+    shelves.close()
 
 
 @pytest.fixture(scope="session")

@@ -19,6 +19,7 @@ from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import ImageProblem
 from pytest_bgasync.locks import cache_folder, locked
 from pytest_bgasync.owner import OWNER, owner_label
+from pytest_bgasync.shelves import Shelves
 
 RECIPE = Path(__file__).parent / "recipes" / "host"
 #: Set on every image that is a host as it is; its value is the recipe that made it one.
@@ -41,11 +42,15 @@ Progress = Callable[[str], None]
 
 
 class Images:
-    """The images of one engine. ``progress`` is told, line by line, what takes long."""
+    """The images of one engine. ``progress`` is told, line by line, what takes long.
 
-    def __init__(self, engine: Engine, progress: Progress) -> None:
+    What ``shelves`` has is not pulled and not built.
+    """
+
+    def __init__(self, engine: Engine, progress: Progress, shelves: Shelves | None = None) -> None:
         self._engine = engine
         self._progress = progress
+        self._shelves = shelves or Shelves()
         self._hosts: dict[tuple[str | None, tuple[Path, ...]], str] = {}
 
     def target(self) -> str:
@@ -95,13 +100,10 @@ class Images:
         return self._engine.client.images.get(tag), tag
 
     def _found(self, name: str, folders: Iterable[Path] = ()) -> Any:
-        images = self._engine.client.images
-        try:
-            return images.get(name)
-        except ImageNotFound:
-            self._progress(f"pulling {name}")
-        except FAILURES as error:
-            raise ImageProblem(f"{name!r} is no name of an image ({error}): write it as NAME or NAME:TAG") from None
+        with locked("image-" + _tag_name(name), within=BUILD):
+            if self._shelves.fetch(name, self._engine, self._progress):
+                return self._engine.client.images.get(name)
+        self._progress(f"pulling {name}")
         try:
             repository, tag = parse_repository_tag(name)
             return self._engine.patient_client(PULL).images.pull(repository, tag=tag or "latest")
@@ -236,7 +238,7 @@ class Images:
         """Build what is not there yet; of several who want it at the same moment one builds."""
         if not self._there(tag):
             with locked("image-" + _tag_name(tag), within=BUILD):
-                if not self._there(tag):
+                if not self._shelves.fetch(tag, self._engine, self._progress):
                     build()
         return tag
 

@@ -58,6 +58,14 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group = parser.getgroup("bgasync", "background jobs of Ansible playbooks")
     group.addoption("--bgasync-image", metavar="NAME", help="image of the hosts: a name, or a folder with a Dockerfile")
     group.addoption(
+        "--bgasync-engine",
+        metavar="URL",
+        action="append",
+        default=[],
+        help="the container engine: unix:///PATH, tcp://HOST:PORT, ssh://[USER@]HOST or the name of a docker context."
+        " May be repeated: the workers of xdist are spread over them",
+    )
+    group.addoption(
         "--bgasync-time-scale", metavar="F", help="real seconds for one playbook second, above 0 and at most 1"
     )
     group.addoption(
@@ -105,6 +113,8 @@ def pytest_configure(config: pytest.Config) -> None:
             memory=config.getini("bgasync_memory"),
             pids=config.getini("bgasync_pids"),
             webhook_hosts=config.getini("bgasync_webhook_hosts"),
+            engines=config.getoption("--bgasync-engine"),
+            worker=int(getattr(config, "workerinput", {}).get("workerid", "gw0").removeprefix("gw")),
             ahead=not config.getoption("--bgasync-no-ahead"),
             fork=not config.getoption("--bgasync-no-fork"),
             cover=config.getoption("--bgasync-cov"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -16,6 +17,7 @@ from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.containers import Container, File
 from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import HostProblem
+from pytest_bgasync.forward import Forward
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import Jobs
 from pytest_bgasync.leftovers import end_processes
@@ -27,6 +29,10 @@ from pytest_bgasync.webhooks import Authority, Webhooks
 
 #: How many containers are started or removed at the same time.
 SIDE_BY_SIDE = 16
+#: Real seconds in which a host that is up greets.
+GREETING = 5.0
+#: Real seconds for which a host that does not greet at its published port is one that is not up yet.
+UNSURE = 1.0
 
 
 @dataclass(frozen=True)
@@ -71,6 +77,10 @@ class Scenario:
         self._starters = ThreadPoolExecutor(max_workers=SIDE_BY_SIDE)
         self._containers: list[Container] = []
         self._machines: dict[str, Container] = {}  # those of hosts, and of localhost
+        self._addresses: dict[str, tuple[str, int]] = {}  # at which those greet over ssh
+        self._forwards: dict[str, Forward] = {}
+        self._gateway: Container | None = None  # in whose network the forwards end
+        self._lock = threading.Lock()
         self._receiver: Container | None = None  # of webhooks
         self.folder = make_folder()
         self.hosts: dict[str, Host] = ByName("host")
@@ -104,8 +114,7 @@ class Scenario:
         ]
         for start in starts:
             wait_for(start)
-        addresses = {name: self._address(name) for name in self._machines}
-        self.ssh_config.write_text(ssh.client_config(addresses, self._key, self.control))
+        self.ssh_config.write_text(ssh.client_config(self._addresses, self._key, self.control))
 
     def open(self, clock: Clock, jobs: Callable[[], Jobs]) -> None:
         """Give what is up to a test, whose clock begins now; ``jobs`` returns those of its runs."""
@@ -142,17 +151,12 @@ class Scenario:
 
     def variables(self, name: str) -> Mapping[str, Any]:
         """Return the connection variables of a host."""
-        return ssh.ansible_variables(name, self._address(name), self._key, self.control)
+        return ssh.ansible_variables(name, self._addresses[name], self._key, self.control)
 
     def names(self) -> dict[str, str]:
         """Return the names of hosts and services by their addresses."""
         found = {machine.ip: machine.name for machine in [*self.services.values(), *self.hosts.values()]}
         return found if self.localhost is None else {**found, self.localhost.ip: LOCALHOST}
-
-    def _address(self, name: str) -> tuple[str, int]:
-        address = self._machines[name].port(22)
-        assert address is not None  # else it had not come up
-        return address
 
     def close(self) -> None:
         """Remove the containers, the network, the folder, and the processes that runs left on this machine."""
@@ -160,6 +164,8 @@ class Scenario:
         self._starters.shutdown(cancel_futures=True)  # so that all that has been started is known
         end_processes(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
+        for forward in self._forwards.values():
+            forward.close()
         problems: list[Exception] = []
         if self._containers:
             with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
@@ -186,23 +192,25 @@ class Scenario:
         """Start a container; ``label`` is what messages call it."""
         # What ends reaps: the first process of the container's namespace is the engine's own.
         init = {} if "pid_mode" in host_config else {"init": True}
-        config = self._engine.client.api.create_host_config(
-            auto_remove=True,
-            mem_limit=self._limits.memory,
-            memswap_limit=self._limits.memory,
-            pids_limit=self._limits.pids,
-            **{**init, **host_config},
-        )
-        full = f"{self._network}-{re.sub(r'[^A-Za-z0-9_.-]', '-', name)}"
+        limits = {
+            "mem_limit": self._limits.memory,
+            "memswap_limit": self._limits.memory,
+            "pids_limit": self._limits.pids,
+        }
+        config = self._engine.client.api.create_host_config(auto_remove=True, **{**limits, **init, **host_config})
         container = Container(
             self._engine,
-            full,
+            self._full(name),
             label,
             {"image": image, "labels": owner_label(), "host_config": config, **create},
             files or {},
         )
         self._containers.append(container)
         return container
+
+    def _full(self, name: str) -> str:
+        """Return the name of a container, which no other has."""
+        return f"{self._network}-{re.sub(r'[^A-Za-z0-9_.-]', '-', name)}"
 
     def _on_network(self, *names: str) -> dict[str, Any]:
         """Return what lets a container be known on the network by names, the first of which is its own."""
@@ -212,9 +220,10 @@ class Scenario:
         }
 
     def _start_host(self, name: str, image: str, deadline: Deadline, more: Mapping[str, Any]) -> None:
-        environment = {"BGASYNC_AUTHORIZED_KEY": self._key.public}
+        environment = {"BGASYNC_AUTHORIZED_KEY": self._key.public, "BGASYNC_NAME": self._full(name)}
         if more:
             environment["BGASYNC_CA"] = self._authority.certificate
+        published = self._engine.near is not False
         container = self._start(
             f"host {name}",
             name,
@@ -224,19 +233,24 @@ class Scenario:
                 "entrypoint": [],
                 "user": "0",
                 "environment": environment,
-                "ports": [22],
+                **({"ports": [22]} if published else {}),
                 **self._on_network(name),
             },
-            {"port_bindings": {22: ("127.0.0.1", None)}, **more},
+            {**({"port_bindings": {22: ("127.0.0.1", None)}} if published else {}), **more},
         )
         self._machines[name] = container
+        sure = Deadline(UNSURE)
 
         def decided() -> bool:
-            address = container.port(22)
-            return self._closing or address is None or container.ended or ssh.answers(address, deadline)
+            if self._closing or container.ended:
+                return True
+            address = self._greeting(container, deadline, sure)
+            if address is not None:
+                self._addresses[name] = address
+            return address is not None
 
         answered = deadline.wait_for(decided)
-        if container.port(22) is None or container.ended:
+        if container.ended:
             how = "ended while it was starting"
         elif not answered:
             how = f"did not answer over ssh within {deadline.seconds:g} s (the ini key bgasync_boot)"
@@ -246,6 +260,42 @@ class Scenario:
             f"host {name} (image {image}) {how}: see what its image starts in /etc/bgasync/boot.d."
             f" {container.last_words()}"
         )
+
+    def _greeting(self, container: Container, deadline: Deadline, sure: Deadline) -> tuple[str, int] | None:
+        """Return the address at which a host greets at this moment: its published port, or one that leads there.
+
+        Whether published ports can be reached shows the first host that greets.
+        """
+
+        def greets(address: tuple[str, int] | None) -> bool:
+            return address is not None and ssh.answers(address, deadline, container.name)
+
+        engine, published = self._engine, container.port(22)
+        if engine.near is not False and greets(published):
+            engine.near = True
+            return published
+        if engine.near or (engine.near is None and not sure.passed):
+            return None
+        forward = self._forward(container)
+        if not greets(forward.address):
+            return None
+        engine.near = greets(published)  # it may have begun to in between
+        return published if engine.near else forward.address
+
+    def _forward(self, container: Container) -> Forward:
+        """Return what leads to a host through the engine."""
+        with self._lock:
+            if self._gateway is None:
+                self._gateway = self._start(
+                    "the gateway to the hosts",
+                    "gateway",
+                    self._wanted.localhost,
+                    {"command": ["cat"], "entrypoint": [], "user": "0", **self._on_network("gateway")},
+                    {"mem_limit": "1g", "memswap_limit": "1g"},
+                )
+            if container.name not in self._forwards:
+                self._forwards[container.name] = Forward(self._gateway, container.ip(self._network), 22)
+            return self._forwards[container.name]
 
     def _start_service(self, plan: Plan, image: str, helper: str, more: Mapping[str, Any]) -> None:
         """Start a service beside a container of ours, which has its network and ends it.
@@ -300,7 +350,7 @@ class Scenario:
         container = self._machines[name]
 
         def answers() -> bool:
-            return ssh.answers(self._address(name), Deadline(1))
+            return ssh.answers(self._addresses[name], Deadline(GREETING), container.name)
 
         ip = container.ip(self._network)
         return Host(name, ip, container, clock, self.ssh_config, jobs, answers, self._wanted.boot)

@@ -13,6 +13,8 @@ from pytest_bgasync.clock import Deadline
 from pytest_bgasync.errors import AnsibleProblem
 
 USER = "ansible"
+#: How many bytes the greeting of a server may have.
+GREETING = 255
 OPTIONS = {
     "StrictHostKeyChecking": "no",
     "UserKnownHostsFile": "/dev/null",
@@ -64,13 +66,17 @@ def make_key(folder: Path) -> Key:
     return Key(private, private.with_suffix(".pub").read_text().strip())
 
 
-def answers(address: tuple[str, int], deadline: Deadline) -> bool:
-    """Say whether an ssh server greets at ``address`` at this moment."""
+def answers(address: tuple[str, int], deadline: Deadline, name: str = "") -> bool:
+    """Say whether an ssh server greets at ``address`` at this moment, the one of the container ``name``."""
+    greeting = b""
     try:
         with socket.create_connection(address, timeout=max(deadline.left, 0.01)) as connection:
-            return connection.recv(4) == b"SSH-"
+            while not greeting.endswith(b"\n") and (more := connection.recv(GREETING - len(greeting))):
+                greeting += more
     except OSError:
         return False
+    # recipes/host/init lets the server add the name: at that port could be a host of another engine.
+    return greeting.startswith(b"SSH-") and greeting.rstrip().endswith(name.encode())
 
 
 def ansible_variables(name: str, address: tuple[str, int], key: Key, control: Path) -> dict[str, Any]:

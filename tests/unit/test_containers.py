@@ -14,6 +14,7 @@ import pytest
 from pytest_bgasync import containers
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.containers import _demultiplexed
+from pytest_bgasync.streams import Stream
 
 
 def frame(number: int, data: bytes) -> bytes:
@@ -21,7 +22,7 @@ def frame(number: int, data: bytes) -> bytes:
 
 
 @contextmanager
-def written(data: bytes, *, endless: bool = False) -> Iterator[socket.socket]:
+def written(data: bytes, *, endless: bool = False) -> Iterator[Stream]:
     """Give the end at which frames are read; with ``endless`` they come again and again."""
     ours, theirs = socket.socketpair()
 
@@ -34,7 +35,7 @@ def written(data: bytes, *, endless: bool = False) -> Iterator[socket.socket]:
     writer = threading.Thread(target=write)
     writer.start()
     with ours:
-        yield ours
+        yield Stream(ours)
     writer.join()
 
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
 
-import docker
 import psutil
 import pytest
 from docker.context import ContextAPI
 from docker.errors import DockerException
 
+from pytest_bgasync import engine
 from pytest_bgasync.engine import find
 from pytest_bgasync.errors import EngineMissing, EngineNotFound, EngineRefused
 from pytest_bgasync.locks import FileLock
@@ -52,9 +52,6 @@ def machine(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mac
     def client(base_url: str, **_: object) -> SimpleNamespace:
         return SimpleNamespace(ping=lambda: machine.ping(base_url), close=lambda: None)
 
-    def from_env(environment: dict[str, str], **_: object) -> SimpleNamespace:
-        return client(environment["DOCKER_HOST"])
-
     def context(name: str | None) -> SimpleNamespace | None:
         """Know the current context and those called default and other."""
         if name == "default" or not (name or machine.context):
@@ -63,8 +60,7 @@ def machine(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mac
         return SimpleNamespace(name=name or "mine", Host=places[name], TLSConfig=None) if name in places else None
 
     is_dir: Callable[[Path], bool] = Path.is_dir
-    monkeypatch.setattr(docker, "DockerClient", client)
-    monkeypatch.setattr(docker, "from_env", from_env)
+    monkeypatch.setattr(engine, "Client", client)
     monkeypatch.setattr(ContextAPI, "get_context", context)
     monkeypatch.setattr(Path, "is_socket", lambda path: f"unix://{path}" in machine.sockets)
     monkeypatch.setattr(Path, "is_dir", lambda path: path != Path("/run/systemd/system") and is_dir(path))
@@ -75,9 +71,9 @@ def machine(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mac
 
 def found(environ: dict[str, str]) -> str:
     """Return the address of the engine that is taken, and let it go."""
-    engine = find(environ)
-    engine.close()
-    return engine.url
+    taken = find(environ)
+    taken.close()
+    return taken.url
 
 
 def unused() -> bool:
@@ -356,8 +352,28 @@ def test_an_engine_that_others_started_is_left_running(machine: Machine, cache: 
     assert unused()
 
 
-@pytest.mark.parametrize("url", ["tcp://192.0.2.1:2375", "ssh://me@there.example.com", "https://there.example.com"])
-def test_an_engine_on_another_machine_is_refused_before_it_is_asked(url: str, machine: Machine) -> None:
-    with pytest.raises(EngineNotFound, match=f"the container engine at {url} is on another machine"):
-        find({**machine.environ, "DOCKER_HOST": url})
-    assert machine.asked == []
+@pytest.mark.parametrize(("named", "url"), [("tcp://farm1:2376", "tcp://farm1:2376"), ("other", "tcp://localhost:3")])
+def test_the_engine_that_is_named_is_the_only_one_asked(named: str, url: str, machine: Machine) -> None:
+    machine.context, machine.sockets = "tcp://localhost:2", [SYSTEM]
+    machine.answering = [url, SYSTEM]
+    taken = find({**machine.environ, "DOCKER_HOST": SYSTEM}, named)
+    taken.close()
+    assert (taken.url, machine.asked) == (url, [url])
+    machine.answering = [SYSTEM]
+    with pytest.raises(EngineNotFound) as caught:
+        find(machine.environ, named)
+    assert str(caught.value) == (
+        f"no container engine answers at --bgasync-engine={named} (nobody there):"
+        " start it there, or leave --bgasync-engine out to use the engine of this machine"
+    )
+    assert unused()
+
+
+def test_a_context_that_is_named_has_to_be_there(machine: Machine) -> None:
+    with pytest.raises(EngineNotFound) as caught:
+        find(machine.environ, "nope")
+    assert str(caught.value) == (
+        "--bgasync-engine names the docker context 'nope', which is not there or cannot be read:"
+        " name one that `docker context ls` lists, or an address"
+    )
+    assert unused()

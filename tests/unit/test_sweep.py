@@ -18,7 +18,8 @@ from docker.errors import APIError
 
 from pytest_bgasync import owner
 from pytest_bgasync.engine import Engine
-from pytest_bgasync.owner import ABANDONED, OWNER, made_by, make_folder, owner_label, sweep
+from pytest_bgasync.owner import OWNER, make_folder, owner_label
+from pytest_bgasync.sweep import ABANDONED, made_by, sweep
 
 OURS: dict[str, Any] = json.loads(owner_label()[OWNER])
 

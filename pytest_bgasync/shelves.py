@@ -1,0 +1,82 @@
+"""The images of several engines: what one of them has, the others get."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from docker.errors import ImageNotFound
+
+from pytest_bgasync.engine import FAILURES, Engine, find, reason
+from pytest_bgasync.errors import EngineNotFound, ImageProblem
+
+#: Real seconds for an engine to say something while an image is copied.
+COPY = 600
+
+
+class Shelves:
+    """The other engines of a session, in two groups: those named before the engine in use, and those after it."""
+
+    def __init__(self, before: Sequence[str] = (), after: Sequence[str] = ()) -> None:
+        self._before = before
+        self._after = after
+        self._open: dict[str, Engine | None] = {}
+
+    def fetch(self, name: str, to: Engine, progress: Callable[[str], None]) -> bool:
+        """Copy an image to the engine in use, where that lacks it or an engine before it has another of that name.
+
+        ``progress`` is told of it. Return whether the engine in use has it now; raises ImageProblem.
+        """
+        own = _get(to, name)
+        for url in self._before if own is not None else (*self._before, *self._after):
+            engine = self._engine(url)
+            image = None if engine is None else _get(engine, name)
+            if engine is None or image is None:
+                continue
+            if own is None or _content(image) != _content(own):
+                progress(f"copying image {name} from {engine.url}")
+                _copy(name, engine, to)
+            return True
+        return own is not None
+
+    def close(self) -> None:
+        """Close the connections to the engines."""
+        for engine in filter(None, self._open.values()):
+            engine.close()
+        self._open.clear()
+
+    def _engine(self, url: str) -> Engine | None:
+        """Return one of the engines; None if it does not answer: its own workers will say so."""
+        if url not in self._open:
+            try:
+                self._open[url] = find(named=url)
+            except EngineNotFound:
+                self._open[url] = None
+        return self._open[url]
+
+
+def _get(engine: Engine, name: str) -> Any:
+    try:
+        return engine.client.images.get(name)
+    except ImageNotFound:
+        return None
+    except FAILURES as error:
+        raise ImageProblem(f"{name!r} is no name of an image ({reason(error)}): write it as NAME or NAME:TAG") from None
+
+
+def _content(image: Any) -> object:
+    """Return what is the same in every engine; the ids need not be."""
+    return image.attrs["Created"], image.attrs["RootFS"].get("Layers")
+
+
+def _copy(name: str, source: Engine, to: Engine) -> None:
+    reader, writer = source.patient_client(COPY), to.patient_client(COPY)
+    try:
+        writer.images.load(reader.api.get_image(name))
+    except FAILURES as error:
+        raise ImageProblem(
+            f"image {name} could not be copied from the engine {source.url} to {to.url}: {reason(error)}"
+        ) from None
+    finally:
+        reader.close()
+        writer.close()

@@ -1,0 +1,182 @@
+"""Engines that are named: where hosts can only be reached through their engine, and where there are several."""
+
+from __future__ import annotations
+
+import io
+import os
+import uuid
+from collections.abc import Iterator
+from contextlib import ExitStack, suppress
+from pathlib import Path
+
+import pytest
+from docker.errors import DockerException
+
+from pytest_bgasync import Engine
+
+from .farm import Certificates, far_engine, on_loopback, over_ssh
+from .inner import Inner
+
+PLAY = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Work
+      ansible.builtin.command: sleep 1
+      async: 600
+      poll: 0
+      register: work
+    - name: Wait for it
+      ansible.builtin.async_status:
+        jid: "{{ work.ansible_job_id }}"
+      register: status
+      until: status.finished
+      retries: 100
+      delay: 5
+    - name: Say so
+      ansible.builtin.uri: {url: "https://hooks.example.com/done", method: POST, body: done}
+      delegate_to: localhost
+"""
+EVERYTHING = """
+    import pytest
+    from pytest_bgasync import Outcome
+
+    PING = "[{hosts: all, gather_facts: false, tasks: [{name: Ping, ping: }]}]"
+
+    @pytest.mark.bgasync(hosts=2, services=["webhooks"], time_scale=0.05)
+    def test_everything(bgasync, bgasync_engine):
+        one, two = bgasync.hosts.values()
+        two.stub("serve", stdout="hello", listens=80)
+        run = bgasync.run("play.yml")
+        assert run.ok, run.stdout
+        assert [job.outcome for job in run.jobs] == [Outcome.SUCCEEDED] * 2
+        assert [request.source for request in bgasync.webhooks.wait_for(n=2)] == ["localhost"] * 2
+        assert one.testinfra.user("ansible").exists
+        one.drop_ssh()
+        one.reboot()
+        two.run("serve >/dev/null 2>&1 &")
+        with bgasync.traffic("http://host2", host="host1") as traffic:
+            assert bgasync.run_text(PING).ok
+        assert traffic.sent > 0
+        one.drop_ssh()
+        with one.isolate():
+            assert two.run("ping -c 1 host1 || getent hosts host1").rc in (0, 2, 127)
+            run = bgasync.run_text(PING, env={"ANSIBLE_TIMEOUT": "2"})
+            assert [run.result("Ping", host=name).status for name in bgasync.hosts] == ["unreachable", "ok"]
+        assert bgasync.run_text(PING).ok
+        assert bgasync_engine.near is False
+"""
+SIMPLE = """
+    def test_simple(bgasync, bgasync_engine):
+        run = bgasync.run_text("[{hosts: all, gather_facts: false, tasks: [{name: Ping, ping: }]}]")
+        assert run.ok, run.stdout
+        assert bgasync.host.testinfra.user("ansible").exists
+        assert bgasync_engine.near is False
+"""
+WHERE = """
+    import pathlib, pytest
+
+    @pytest.mark.bgasync(image="{image}")
+    def test_where(bgasync, bgasync_engine, worker_id):
+        run = bgasync.run_text("[{{hosts: all, gather_facts: false, tasks: [{{name: Ping, ping: }}]}}]")
+        assert run.ok, run.stdout
+        created = bgasync_engine.client.images.get("{image}").attrs["Created"]
+        pathlib.Path("where-" + worker_id).write_text(bgasync_engine.url + " " + created)
+"""
+
+
+@pytest.fixture(scope="module")
+def far(bgasync_engine: Engine, target: str) -> Iterator[Engine]:
+    with far_engine(bgasync_engine, target) as engine:
+        yield engine
+
+
+@pytest.fixture
+def away(pytester: pytest.Pytester, far: Engine) -> Iterator[Inner]:
+    """A folder in which pytest can be run; what the runs leave is looked for in the far engine."""
+    inner = Inner(pytester, far)
+    inner.file("playbooks/play.yml", PLAY)
+    yield inner
+    inner.close()
+
+
+def test_all_works_where_only_the_engine_can_be_reached(away: Inner, far: Engine, tmp_path: Path) -> None:
+    away.test(EVERYTHING)
+    certificates = Certificates(tmp_path)
+    env = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(certificates.folder)}
+    with on_loopback(far, certificates) as address:
+        away.run("--bgasync-engine", f"tcp://{address}", env=env).assert_passed(1)
+    away.assert_nothing_left()
+
+
+@pytest.mark.parametrize("way", ["tcp", "ssh", "DOCKER_HOST"])
+def test_an_engine_is_reached_in_every_way(
+    way: str, away: Inner, far: Engine, bgasync_engine: Engine, target: str
+) -> None:
+    away.test(SIMPLE)
+    with ExitStack() as stack:
+        path = os.environ["PATH"]
+        if way == "tcp":
+            url = "tcp://" + stack.enter_context(on_loopback(far))
+        else:
+            url, folder = stack.enter_context(over_ssh(far, bgasync_engine, target))
+            path = f"{folder}{os.pathsep}{path}"
+        if way == "DOCKER_HOST":
+            away.run(env={"PATH": path, "DOCKER_HOST": url}).assert_passed(1)
+        else:
+            away.run("--bgasync-engine", url, env={"PATH": path}).assert_passed(1)
+    away.assert_nothing_left()
+
+
+def test_a_run_that_is_killed_leaves_nothing_on_an_engine_far_away(
+    away: Inner, far: Engine, bgasync_engine: Engine, target: str
+) -> None:
+    away.test("def test_long(bgasync):\n    bgasync.host.run('touch /here; sleep 600', within=700)\n")
+    with over_ssh(far, bgasync_engine, target) as (url, folder):
+        env = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
+        run = away.start("--bgasync-engine", url, env=env)
+        run.wait_for(lambda: len(away.containers("running")) >= 3, "the host, localhost and the gateway")
+        run.kill()
+        run.wait()
+        assert away.bgasync("clean", env={"DOCKER_HOST": far.url}).rc == 0
+        away.assert_nothing_left()
+
+
+def test_workers_are_spread_over_engines_and_images_get_there(
+    away: Inner, far: Engine, bgasync_engine: Engine, target: str
+) -> None:
+    image = f"bgasync-test/{uuid.uuid4().hex}:1"
+    away.test(WHERE.format(image=image))
+    engines = ["--bgasync-engine", bgasync_engine.url, "--bgasync-engine", far.url]
+    images = bgasync_engine.client.images
+    newer, _ = images.build(fileobj=io.BytesIO(f"FROM {target}\nLABEL made={image}\n".encode()), rm=True)
+    try:
+        for made in (images.get(target), newer):
+            made.tag(image)
+            away.run("-n", "2", "--dist", "each", *engines).assert_passed(2)
+            found = [(away.path / f"where-gw{number}").read_text() for number in range(2)]
+            assert found == [f"{engine.url} {made.attrs['Created']}" for engine in (bgasync_engine, far)]
+        away.assert_nothing_left()
+    finally:
+        for engine, name in ((bgasync_engine, image), (far, image), (bgasync_engine, str(newer.id))):
+            with suppress(DockerException):
+                engine.client.images.remove(name)
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("ftp://farm1", "--bgasync-engine: 'ftp://farm1' is no address of an engine"),
+        ("tcp://", "--bgasync-engine: 'tcp://' is no address of an engine"),
+        ("unix:///nowhere", "no container engine answers at --bgasync-engine=unix:///nowhere ("),
+        ("tcp://127.0.0.1:1", "no container engine answers at --bgasync-engine=tcp://127.0.0.1:1 ("),
+        ("farm9", "--bgasync-engine names the docker context 'farm9', which is not there"),
+        ("ssh://nobody@127.0.0.1:1", "ssh://nobody@127.0.0.1:1 cannot be reached over ssh ("),
+    ],
+)
+def test_an_engine_that_cannot_be_had_is_one_sentence(url: str, words: str, inner: Inner) -> None:
+    inner.test(SIMPLE)
+    ended = inner.run("--bgasync-engine", url)
+    ended.assert_says(words)
+    assert ended.rc != 0
+    inner.assert_nothing_left()
