@@ -42,26 +42,26 @@ HEAD = """\
 # Benchmarks
 
 Written by `make bench` on a machine with 2 cores; the raw numbers are in [benchmarks.json](benchmarks.json). The ways
-of a benchmark are measured in turn, round by round. A ratio is that of the medians to the first way.
+of a benchmark are measured in turn, round by round. A ratio is that of the medians to the first way of the same thing.
 
 ![medians](benchmarks.svg)"""
 
 Way = Callable[[], object]
-#: For each way in which a thing is done, the real seconds that it took, round by round.
+#: For each way in which a thing is done, the real seconds that it took, or another figure, round by round.
 Times = dict[str, list[float]]
 
 
-def side_by_side(ways: Mapping[str, Way], rounds: int, tidy: Way = lambda: None) -> Times:
-    """Measure the ways in turn, round by round; a first round that is not counted fills the caches.
+def side_by_side(ways: Mapping[str, Way], rounds: int, tidy: Way = lambda: None, *, warm: bool = True) -> Times:
+    """Measure the ways in turn, round by round; where they are to be ``warm``, a first round is not counted.
 
     ``tidy`` is called after each, and not measured.
     """
     times: Times = {name: [] for name in ways}
-    for number in range(rounds + 1):
+    for number in range(rounds + warm):
         for name, way in ways.items():
             began = time.monotonic()
             way()
-            if number:
+            if number >= warm:
                 times[name].append(round(time.monotonic() - began, 3))
                 print(f"  {name}: {times[name][-1]} s", flush=True)
             tidy()
@@ -99,7 +99,7 @@ def migration() -> Times:
         def ours(tests: int) -> None:
             command([*PYTEST, "--keep-duplicates", *["test_migration.py"] * tests], folder, BENCH_IMAGE=image)
 
-        one, more = "pytest-bgasync, one test", f"pytest-bgasync, {FURTHER + 1} tests"
+        one, more = "pytest-bgasync", f"pytest-bgasync ({FURTHER + 1} tests)"
         times = side_by_side(
             {
                 "molecule": lambda: command(
@@ -111,15 +111,26 @@ def migration() -> Times:
                 one: lambda: ours(1),
                 more: lambda: ours(FURTHER + 1),
             },
-            rounds=5,
+            rounds=3,
         )  # fmt: skip
         pairs = zip(times[one], times.pop(more), strict=True)
-        return {**times, "pytest-bgasync, each further test": [round((b - a) / FURTHER, 3) for a, b in pairs]}
+        return {**times, "pytest-bgasync (each further test)": [round((b - a) / FURTHER, 3) for a, b in pairs]}
 
 
 def empty() -> Times:
     """A playbook without a task: what the start of Ansible takes."""
-    return by_pytest("measure_empty.py")
+    return by_pytest(["measure_empty.py"])
+
+
+def scenarios() -> Times:
+    """The eight scenarios with their own waits; what they wait for takes five minutes. The hosts are up."""
+    times = by_pytest(["measure_scenarios.py", "-k", "bare", "-n", 8], ["measure_scenarios.py", "-k", "ours"])
+    return dict(sorted(times.items(), key=lambda item: item[0].partition(", ")[0]))
+
+
+def jobs() -> Times:
+    """Hosts x jobs: what it costs to account for every job."""
+    return by_pytest(["measure_jobs.py", "--bgasync-no-fork"])
 
 
 def hosts() -> Times:
@@ -177,12 +188,14 @@ def workers() -> Times:
     return side_by_side(ways, rounds=2)
 
 
-def by_pytest(name: str) -> Times:
-    """Run a file of measurements as tests, which need hosts; they write what they measured."""
+def by_pytest(*runs: list[object]) -> Times:
+    """Run files of measurements as tests, which need hosts; they write what they measured."""
     with tempfile.TemporaryDirectory() as folder:
-        out = Path(folder) / "times.json"
-        command([*PYTEST, HERE / name], ROOT, BENCH_OUT=str(out))
-        times: Times = json.loads(out.read_text())
+        for file, *options in runs:
+            command([*PYTEST, HERE / str(file), *options], ROOT, BENCH_OUT=folder)
+        times: Times = {}
+        for file in sorted(Path(folder).glob("*.json"), key=lambda path: path.stat().st_mtime_ns):
+            times |= json.loads(file.read_text())
         return times
 
 
@@ -199,8 +212,10 @@ def workshop() -> Iterator[tuple[Path, Engine]]:
 
 BENCHMARKS: Mapping[str, Callable[[], Times]] = {
     "migration": migration,
+    "scenarios": scenarios,
     "empty": empty,
     "hosts": hosts,
+    "jobs": jobs,
     "workers": workers,
 }
 
@@ -212,11 +227,14 @@ def write(results: Mapping[str, Times]) -> None:
     for (name, times), axis in zip(results.items(), figure.subplots(len(results), squeeze=False).flat, strict=True):
         title = str(BENCHMARKS[name].__doc__)
         medians = {way: statistics.median(taken) for way, taken in times.items()}
-        first = next(iter(medians.values()))
+        firsts: dict[str, float] = {}
         lines += ["", f"## {title.rstrip('.')}", "", "| way | median | from | to | ratio |", "|---|---|---|---|---|"]
         for way, median in medians.items():
-            taken = times[way]
-            lines.append(f"| {way} | {median:.2f} s | {min(taken):.2f} s | {max(taken):.2f} s | {median / first:.2f} |")
+            unit = "MiB" if way.endswith("(MiB)") else "s"
+            ratio = median / firsts.setdefault(f"{way.rpartition(', ')[0]} {unit}", median)
+            figures = " | ".join(f"{value:.2f} {unit}" for value in (median, min(times[way]), max(times[way])))
+            lines.append(f"| {way} | {figures} | {ratio:.2f} |")
+        medians = {way: median for way, median in medians.items() if not way.endswith("(MiB)")}
         axis.barh(list(medians), list(medians.values()))
         axis.invert_yaxis()
         axis.set_title(title, fontsize="small")

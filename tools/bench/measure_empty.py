@@ -24,4 +24,4 @@ def test_empty(bgasync: Lab, tmp_path: Path) -> None:
         assert bgasync.run(playbook).ok
 
     ways = {"ansible-playbook": lambda: subprocess.run(bare, check=True, capture_output=True), "pytest-bgasync": forked}
-    Path(os.environ["BENCH_OUT"]).write_text(json.dumps(side_by_side(ways, rounds=20)))
+    Path(os.environ["BENCH_OUT"], "empty.json").write_text(json.dumps(side_by_side(ways, rounds=20)))
