@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 VENV := .venv
 MOLECULE := .venv-molecule
-.PHONY: help demo test outcomes bench lint types setup clean
+.PHONY: help demo test podman outcomes bench lint types setup clean
 
 help: ## List what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -11,6 +11,9 @@ demo: setup ## Run the eight scenarios and show what every background job did
 
 test: setup ## Run all tests
 	$(VENV)/bin/pytest -n 3 --dist worksteal
+
+podman: setup ## Run the tests of playbooks on Podman
+	$(VENV)/bin/python tools/podman.py -n 3 --dist worksteal tests/scenarios tests/runs/test_jobs.py tests/runs/test_faults.py
 
 outcomes: setup ## Try every way a job can end in every scenario (15 minutes), and write docs/outcomes.md
 	$(VENV)/bin/python tools/outcomes.py
