@@ -84,11 +84,17 @@ def _config_state(author: Mapping[str, str], cwd: Path) -> tuple[tuple[str, int]
 def _callback_path(
     settings: frozenset[tuple[str, str]], home: str, cwd: Path, _state: tuple[tuple[str, int], ...]
 ) -> list[str]:
-    asked = subprocess.run(
-        [sys.executable, "-c", _ASK],
-        env={**os.environ, **dict(settings), "HOME": home}, cwd=cwd, capture_output=True, text=True,
-        check=False, stdin=subprocess.DEVNULL, timeout=CONFIGURE,
-    )  # fmt: skip
+    try:
+        asked = subprocess.run(
+            [sys.executable, "-c", _ASK],
+            env={**os.environ, **dict(settings), "HOME": home}, cwd=cwd, capture_output=True, text=True,
+            check=False, stdin=subprocess.DEVNULL, timeout=CONFIGURE,
+        )  # fmt: skip
+    except subprocess.TimeoutExpired:
+        raise AnsibleProblem(
+            f"Ansible did not read its configuration in {cwd} within {CONFIGURE} s:"
+            " see what `ansible-config dump` waits for there"
+        ) from None
     try:
         path: list[str] = json.loads(asked.stdout.splitlines()[-1])
     except (IndexError, ValueError):

@@ -59,19 +59,20 @@ class Coverage:
             self.outcomes.setdefault(place, set()).add(outcome)
 
     def report(self, root: Path, playbooks: Path) -> Report:
-        """Return what is covered of the files below ``root``: those that were seen, and the author's others.
+        """Return what is covered of the files below ``root`` and ``playbooks``: those seen, and the author's others.
 
         They are the playbooks in ``playbooks``, all roles beside them, in ``root`` and beside a role
         that was seen, and what these include.
         """
         files = []
+        root, playbooks = root.resolve(), playbooks.resolve()  # as all other paths here
         for path in sorted(_known(map(Path, self.files), root, playbooks)):
             name, found = str(path), list(statements(path))
-            if not found or not path.is_relative_to(root):
+            if not found or not {root, playbooks} & {*path.parents}:
                 continue
             missing = [s for s in found if f"{name}:{s.line}" not in self.ran]
             tried = {s: self.outcomes.get(f"{name}:{s.line}", set()) for s in found if s.background}
-            files.append(File(str(path.relative_to(root)), found, missing, tried))
+            files.append(File(os.path.relpath(path, root), found, missing, tried))
         return Report(files)
 
 
@@ -197,12 +198,22 @@ def _included(node: yaml.Node | None) -> Iterator[str]:
 
 
 def _compose(path: Path) -> yaml.Node | None:
-    """Return the content of a file, None where it is not plain YAML."""
+    """Return the content of a file, None where it is not plain YAML, or has no end."""
     try:
         document: yaml.Node | None = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-    except (OSError, ValueError, yaml.YAMLError):
+        _raise_if_endless(document, set())
+    except (OSError, ValueError, yaml.YAMLError, RecursionError):
         return None
     return document
+
+
+def _raise_if_endless(node: yaml.Node | None, ended: set[int]) -> None:
+    """Raise RecursionError for a node that holds itself, as an alias can; ``ended`` are those known not to."""
+    if isinstance(node, yaml.CollectionNode) and id(node) not in ended:
+        for part in node.value:
+            for inner in part if isinstance(part, tuple) else (part,):
+                _raise_if_endless(inner, ended)
+        ended.add(id(node))
 
 
 def _entries(path: Path) -> Sequence[yaml.Node]:
@@ -255,7 +266,8 @@ def _text(node: yaml.Node | None) -> str:
 
 
 def _keys(node: yaml.Node | None) -> dict[str, yaml.Node]:
-    return {key.value: value for key, value in node.value} if isinstance(node, yaml.MappingNode) else {}
+    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
+    return {key.value: value for key, value in pairs if isinstance(key, yaml.ScalarNode)}
 
 
 def _trouble_first(missing: Iterable[Statement]) -> list[Statement]:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
+import signal
 import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -180,9 +182,11 @@ class Images:
         log = _log_file(tag)
         with (
             log.open("wb") as stream,
-            subprocess.Popen(BOOTSTRAP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stream) as process,
+            subprocess.Popen(
+                BOOTSTRAP, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=stream, start_new_session=True
+            ) as process,
         ):
-            limit = threading.Timer(BUILD, process.kill)
+            limit = threading.Timer(BUILD, _end_group, [process])
             limit.start()
             try:
                 repository, _, version = tag.partition(":")
@@ -196,7 +200,7 @@ class Images:
                     f"the base image that mmdebstrap built cannot be imported: {reason(error)}"
                 ) from None
             finally:
-                process.kill()
+                _end_group(process)
                 limit.cancel()
 
     def _build_host(self, tag: str, base: str, packages: list[str]) -> None:
@@ -252,6 +256,12 @@ class Images:
         return True
 
 
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """End a process and what it has started."""
+    with suppress(ProcessLookupError):  # all have ended
+        os.killpg(process.pid, signal.SIGKILL)
+
+
 def _written_whole(process: subprocess.Popen[bytes], log: Path) -> Iterator[bytes]:
     """Yield what mmdebstrap writes, and raise ImageProblem instead of coming to an end if it has failed."""
     assert process.stdout is not None
@@ -280,6 +290,8 @@ def _folder_digest(folder: Path) -> str:
             if file.is_symlink():  # goes into the image as it is, wherever it leads
                 parts += [name, "link", str(file.readlink())]
                 continue
+            if not file.is_file():
+                raise ImageProblem(f"image folder {folder}: {name} is neither a file nor a folder, leave it out")
             content = hashlib.sha256(file.read_bytes()).hexdigest()
             parts += [name, str(file.stat().st_mode & 0o111 != 0), content]
     except OSError as error:

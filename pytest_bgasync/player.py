@@ -197,7 +197,7 @@ def _raise_unless_it_played(run: Run, order: Order) -> None:
     if "host_started" in kinds or "task_result" in kinds or any(play.matched for play in plays):
         return
     if plays or "does not match any hosts" in run.stderr or "leaves us with no hosts" in (run.stderr + run.stdout):
-        wanted = "hosts: " + ", ".join(play.pattern for play in plays)
+        wanted = "hosts: " + ", ".join(play.pattern for play in plays) if plays else "what it is limited to"
         if order.limit is not None:
             wanted = f"limit {order.limit!r}"
         raise PlaybookProblem(

@@ -22,7 +22,10 @@ def is_alive(who: Mapping[str, Any]) -> bool | None:
     pid, ticks = int(who["pid"]), who["ticks"]
     if who["domain"] != _domain():
         return None
-    return ticks is not None and _ticks(pid) == ticks
+    found = _ticks(pid)
+    if found is None and _is_hidden(pid):
+        return None
+    return ticks is not None and found == ticks
 
 
 def of_another_boot(who: Mapping[str, Any]) -> bool:
@@ -36,6 +39,19 @@ def _domain() -> str:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
     return os.uname().nodename
+
+
+def _is_hidden(pid: int) -> bool:
+    """Say whether there is a process of another user which this one may not look at (the mount option hidepid)."""
+    if Path(f"/proc/{pid}/stat").exists():
+        return False
+    try:
+        os.kill(pid, 0)
+    except PermissionError:
+        return True
+    except (OSError, OverflowError):
+        return False
+    return False
 
 
 def _ticks(pid: int) -> int | None:

@@ -76,6 +76,7 @@ class Scenario:
         self._closing = False
         self._starters = ThreadPoolExecutor(max_workers=SIDE_BY_SIDE)
         self._containers: list[Container] = []
+        self._guests: list[Container] = []  # those of them that are in the namespaces of another
         self._machines: dict[str, Container] = {}  # those of hosts, and of localhost
         self._addresses: dict[str, tuple[str, int]] = {}  # at which those greet over ssh
         self._forwards: dict[str, Forward] = {}
@@ -167,10 +168,12 @@ class Scenario:
         for forward in self._forwards.values():
             forward.close()
         problems: list[Exception] = []
-        if self._containers:
-            with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
-                removals = [pool.submit(container.remove) for container in self._containers]
-            problems += [error for removal in removals if isinstance(error := removal.exception(), Exception)]
+        # Podman removes none on which another stands.
+        for group in (self._guests, [one for one in self._containers if one not in self._guests]):
+            if group:
+                with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
+                    removals = [pool.submit(container.remove) for container in group]
+                problems += [error for removal in removals if isinstance(error := removal.exception(), Exception)]
         try:
             # Asked for by name: an interrupt may have come while it was made.
             for network in self._engine.client.networks.list(names=[self._network]):
@@ -206,6 +209,8 @@ class Scenario:
             files or {},
         )
         self._containers.append(container)
+        if "pid_mode" in host_config:
+            self._guests.append(container)
         return container
 
     def _full(self, name: str) -> str:
@@ -337,7 +342,13 @@ class Scenario:
             {"command": webhooks.command(), "entrypoint": [], "user": "0", **self._on_network(WEBHOOKS, *names)},
             {},
         )
-        container.tell(webhooks.order_for(self._authority.issue([WEBHOOKS, *names])))
+        others = [
+            *dict(self._wanted.hosts),
+            LOCALHOST,
+            *(name for plan, _ in self._wanted.services for name in plan.names),
+        ]
+        certificate = self._authority.issue([WEBHOOKS, *names])
+        container.tell(webhooks.order_for(certificate, [WEBHOOKS, *names, *others]))
 
         def decided() -> bool:
             return self._closing or container.ended or "ready" in container.output

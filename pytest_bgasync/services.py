@@ -170,6 +170,8 @@ class Readiness:
 def _file(where: str, path: Any, content: Any) -> File:
     mode = 0o644
     if isinstance(content, Path):
+        if content.exists() and not content.is_file():
+            raise UsageProblem(f"{where}: files= cannot copy {path}: {content} is no file")
         try:
             content, mode = content.read_bytes(), content.stat().st_mode & 0o777
         except OSError as error:

@@ -21,6 +21,8 @@ _STATE = "/var/lib/bgasync/stubs"
 _READ = "import pathlib, sys; sys.stdout.writelines(c.read_text() for c in pathlib.Path(sys.argv[1]).glob('*.json'))"
 #: First on the PATH of ssh sessions, sudo and become_user alike.
 _BIN = "/usr/local/bin"
+#: Stands before that for root, where a command of the same name may be.
+_SBIN = "/usr/local/sbin"
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,11 @@ class Stubs:
             "calls": f"{state}/calls", "rc": rc, "takes": self._clock.real(takes), "stdout": stdout, "stderr": stderr,
             "listens": listens, "script": f"{state}/script" if script is not None else None,
         }  # fmt: skip
-        prepare = 'mkdir -p "$1/calls" "$(dirname "$2")"; chmod 1777 "$1/calls"; rm -f "$2"'
-        made = self._container.script(prepare, state, place)
+        prepare = (
+            'mkdir -p "$1/calls" "$(dirname "$2")"; chmod 1777 "$1/calls"; rm -f "$2";'
+            ' [ -z "$3" ] || [ ! -e "$3" ] || ln -sf "$2" "$3"'
+        )
+        made = self._container.script(prepare, state, place, "" if "/" in path else f"{_SBIN}/{path}")
         if made.rc != 0:
             raise HostProblem(f"stub {path!r} could not be made: {made.stderr.decode(errors='replace').strip()}")
         if script is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -190,9 +190,9 @@ class Webhooks(Service):
         )
 
 
-def order_for(certificate: str) -> str:
-    """Return the line that the receiver reads when it starts."""
-    return json.dumps({"certificate": certificate}) + "\n"
+def order_for(certificate: str, names: Iterable[str]) -> str:
+    """Return the line that the receiver reads when it starts; ``names`` are all that the scenario has."""
+    return json.dumps({"certificate": certificate, "names": list(names)}) + "\n"
 
 
 def command() -> list[str]:

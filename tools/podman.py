@@ -26,18 +26,24 @@ from pytest_bgasync.shelves import Shelves
 
 #: Real seconds in which the service starts, and ends.
 START = 60
+#: The most files and processes that a container needs.
+MOST = 16384
 
 
 def configuration() -> str:
     """Return a containers.conf for this machine."""
-    open_files, processes = (resource.getrlimit(kind)[1] for kind in (resource.RLIMIT_NOFILE, resource.RLIMIT_NPROC))
     # Podman would raise them, which not everybody may.
-    limits = [f"nofile={open_files}:{open_files}", f"nproc={processes // 2}:{processes // 2}"]
+    kinds = {"nofile": resource.RLIMIT_NOFILE, "nproc": resource.RLIMIT_NPROC}
+    allowed = {name: resource.getrlimit(kind)[1] for name, kind in kinds.items()}
+    highest = {name: MOST if limit == resource.RLIM_INFINITY else min(limit, MOST) for name, limit in allowed.items()}
+    limits = [f"{name}={limit}:{limit}" for name, limit in highest.items()]
     lines = ["[containers]", f"default_ulimits = {limits}".replace("'", '"'), "[engine]"]
     if not Path("/run/systemd/system").is_dir():
         lines += ['cgroup_manager = "cgroupfs"', 'events_logger = "file"']
     if shutil.which("runc"):
         lines.append('runtime = "runc"')
+    # The other one gives hosts no names.
+    lines += ["[network]", 'network_backend = "netavark"']
     return "\n".join(lines) + "\n"
 
 
@@ -71,7 +77,7 @@ def copy_images(podman: Engine) -> None:
 
 def main() -> int:
     if shutil.which("podman") is None and may_install():
-        install("podman", "catatonit", "runc")
+        install("podman", "catatonit", "runc", "netavark", "aardvark-dns")
     if shutil.which("podman") is None:
         sys.stderr.write("podman: Podman is missing, install it (on Debian and Ubuntu: apt-get install podman)\n")
         return 1

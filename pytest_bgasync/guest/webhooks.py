@@ -106,15 +106,18 @@ class Server(http.server.ThreadingHTTPServer):
 
 
 class NameServer(socketserver.ThreadingUDPServer):
-    """Passes questions on to the engine's name server, and notes the names.
+    """Passes questions on to the engine's name server, and notes the names that are not in the scenario.
 
-    Only those come here that are not in the scenario.
+    Of Docker no others come here; hosts of Podman ask for all of them.
     """
 
     daemon_threads = True
 
-    def __init__(self, upstream, unlisted):
-        self.upstream = upstream
+    def __init__(self, resolver, listed, unlisted):
+        self.upstream = resolver["nameserver"][0]
+        # As they are, and as who looks for them in a domain of the engine's asks for them.
+        suffixes = ["", *("." + domain for domain in resolver.get("search", []))]
+        self.listed = {(name + suffix).lower() for name in listed for suffix in suffixes}
         self.unlisted = unlisted
         super().__init__(("", 53), Question)
 
@@ -124,7 +127,8 @@ class Question(socketserver.BaseRequestHandler):
         question, back = self.request
         answer = ask(question, self.server.upstream)
         name, outside = asked_name(question), answer[3] & 15 not in (NO_ANSWER, NO_SUCH_NAME)
-        if not name.endswith(".arpa"):  # those are questions for the name of an address
+        # Of an address the name is asked for in .arpa.
+        if name.lower() not in self.server.listed and not name.endswith(".arpa"):
             self.server.unlisted.write(name=name, source=self.client_address[0], outside=outside)
             print("%s asked for %s, which nobody listed" % (self.client_address[0], name), flush=True)
         back.sendto(answer, self.client_address)
@@ -157,9 +161,14 @@ def wanted_answers():
         return {}
 
 
-def first_name_server():
+def read_resolver():
+    """Return what /etc/resolv.conf says, by its keywords."""
+    found = {}
     with open("/etc/resolv.conf") as stream:
-        return next(line.split()[1] for line in stream if line.startswith("nameserver "))
+        for words in map(str.split, stream):
+            if len(words) > 1:
+                found.setdefault(words[0], []).extend(words[1:])
+    return found
 
 
 def main():
@@ -174,7 +183,7 @@ def main():
     plain, secure = Server(80, "http", requests), Server(443, "https", requests)
     # Each connection shakes hands in its own thread: one that does not must not stop the others.
     secure.socket = context.wrap_socket(secure.socket, server_side=True, do_handshake_on_connect=False)
-    for server in (plain, secure, NameServer(first_name_server(), Journal(UNLISTED))):
+    for server in (plain, secure, NameServer(read_resolver(), run["names"], Journal(UNLISTED))):
         threading.Thread(target=server.serve_forever, daemon=True).start()
     print("ready", flush=True)
     while sys.stdin.readline():

@@ -303,7 +303,16 @@ def test_no_two_runs_have_a_task_id_alike(author: Author) -> None:
     assert found[0] != found[1]
 
 
+@pytest.fixture
+def heard() -> Iterator[None]:
+    """Let Ctrl-C be heard by what is started, also where these tests were started in the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("sent", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.usefixtures("heard")
 def test_a_signal_ends_a_fork_as_it_ends_the_command(author: Author, sent: signal.Signals) -> None:
     author.file("play.yml", SLEEP)
     ended = []

@@ -71,6 +71,19 @@ def test_a_stub_of_what_the_harness_uses_itself_records_the_calls_of_others_only
     assert host.calls("sh") == host.calls("cat") == []
 
 
+def test_a_bare_name_is_the_stub_for_everybody(bgasync: Lab) -> None:
+    host = bgasync.host
+    for folder in ("sbin", "bin"):
+        host.put(f"/usr/local/{folder}/tool", "#!/bin/sh\necho real\n", 0o755)
+    host.stub("tool", stdout="stub")
+    for command in ("tool", "sudo tool", "sudo --login tool", "sudo --user=ansible --login tool"):
+        assert host.run(command).stdout == "stub", command
+    text = "[{hosts: all, gather_facts: false, tasks: [{name: Call, shell: tool, become: BECOME}]}]"
+    for become in ("true", "false"):
+        assert bgasync.run_text(text.replace("BECOME", become)).result("Call").stdout == "stub"
+    assert len(host.calls("tool")) == 6
+
+
 def test_a_stub_can_be_put_anew(bgasync: Lab) -> None:
     bgasync.host.stub("/opt/tool", rc=1)
     bgasync.host.stub("/opt/tool", rc=2)

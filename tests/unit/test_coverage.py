@@ -142,3 +142,18 @@ def test_what_stands_where_something_has_gone_wrong(tmp_path: Path, keys: str, *
 
 def test_a_session_that_saw_no_task_covers_nothing(tmp_path: Path) -> None:
     assert Coverage().report(tmp_path, tmp_path).percent == 0
+
+
+@pytest.mark.parametrize("text", ["- name: odd\n  debug: {msg: {{ foo }}}\n", "&a\n- *a\n", "- &a {debug: *a}\n"])
+def test_a_file_that_is_odd_is_no_trouble(tmp_path: Path, text: str) -> None:
+    (tmp_path / "roles/one/tasks").mkdir(parents=True)
+    (tmp_path / "roles/one/tasks/main.yml").write_text(text)
+    (tmp_path / "odd.yml").write_text(text)
+    assert Coverage().report(tmp_path, tmp_path).percent == 0
+
+
+def test_playbooks_beside_the_rootdir_and_a_linked_rootdir_count(tmp_path: Path, playbook: Path) -> None:
+    (tmp_path / "project").mkdir()
+    (tmp_path / "linked").symlink_to(tmp_path / "project")
+    report = Coverage().report(tmp_path / "linked", playbook.parent)
+    assert [file.name for file in report.files] == [f"../{playbook.name}"]

@@ -19,6 +19,7 @@ from docker.errors import APIError
 from pytest_bgasync import owner
 from pytest_bgasync.engine import Engine
 from pytest_bgasync.owner import OWNER, make_folder, owner_label
+from pytest_bgasync.processes import is_alive
 from pytest_bgasync.sweep import ABANDONED, made_by, sweep
 
 OURS: dict[str, Any] = json.loads(owner_label()[OWNER])
@@ -194,3 +195,15 @@ def test_of_a_build_only_what_it_has_made_is_its_own() -> None:
 def test_a_label_names_this_process() -> None:
     assert OURS["pid"] == os.getpid()
     assert set(OURS) == {"domain", "pid", "ticks"}
+
+
+def test_a_process_that_may_not_be_looked_at_is_not_dead(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As for another user where /proc is mounted with hidepid."""
+
+    def refuse(*_: int) -> None:
+        raise PermissionError
+
+    who = json.loads(DEAD)
+    assert is_alive(who) is False
+    monkeypatch.setattr(os, "kill", refuse)
+    assert is_alive(who) is None

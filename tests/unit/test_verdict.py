@@ -145,6 +145,7 @@ TIMEOUT = {"failed": True, "msg": "Timeout exceeded", "child_pid": 7, "finished"
     "returned",
     [
         TIMEOUT,
+        {**TIMEOUT, "finished": True},  # from 2.19 on
         {"failed": True, "msg": "async task produced unparsable results", "async_result": TIMEOUT},  # 2.21
         {"failed": True, "msg": "async task did not complete within the requested time - 12s", "async_result": TIMEOUT},
     ],
