@@ -134,21 +134,30 @@ def test_the_marker_comes_before_the_option_and_the_option_before_the_ini_file(i
     inner.run("-k", "test_ini").assert_says("1 passed, 2 deselected")
 
 
-def test_workers_of_xdist_share_nothing_but_the_engine(inner: Inner) -> None:
+@pytest.mark.parametrize("mode", ["load", "loadscope", "loadfile", "loadgroup", "worksteal", "each"])
+def test_workers_of_xdist_share_nothing_but_the_engine(inner: Inner, mode: str) -> None:
     inner.test(
         """
         import os
         import pytest
 
-        @pytest.mark.parametrize("number", range(4))
-        def test_one(bgasync, number):
-            worker = os.environ["PYTEST_XDIST_WORKER"]
-            bgasync.host.put("/worker", worker)
-            assert bgasync.host.read("/worker") == worker
-            open(f"worker-{worker}", "a").close()
+        class Common:
+            def test_one(self, bgasync):
+                worker = os.environ["PYTEST_XDIST_WORKER"]
+                bgasync.host.put("/worker", worker)
+                assert bgasync.host.read("/worker") == worker
+                open(f"worker-{worker}", "a").close()
+
+        class TestA(Common):
+            pass
+
+        @pytest.mark.xdist_group("b")
+        class TestB(Common):
+            pass
         """
     )
-    inner.run("-n", "2").assert_passed(4)
+    inner.file("test_other.py", (inner.path / "test_inner.py").read_text())
+    inner.run("-n", "2", "--dist", mode).assert_passed(8 if mode == "each" else 4)
     assert sorted(path.name for path in inner.path.glob("worker-*")) == ["worker-gw0", "worker-gw1"]
     inner.assert_nothing_left()
 
