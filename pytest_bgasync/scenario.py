@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import threading
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -17,11 +16,11 @@ from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.containers import Container, File
 from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import HostProblem
-from pytest_bgasync.forward import Forward
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import Jobs
 from pytest_bgasync.leftovers import end_processes
 from pytest_bgasync.owner import make_folder, owner_label
+from pytest_bgasync.reach import UNSURE, Reach
 from pytest_bgasync.services import Plan, Readiness, Service
 from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST, LONGEST, WEBHOOKS
 from pytest_bgasync.tasks import ByName
@@ -31,8 +30,6 @@ from pytest_bgasync.webhooks import Authority, Webhooks
 SIDE_BY_SIDE = 16
 #: Real seconds in which a host that is up greets.
 GREETING = 5.0
-#: Real seconds for which a host that does not greet at its published port is one that is not up yet.
-UNSURE = 1.0
 
 
 @dataclass(frozen=True)
@@ -79,9 +76,7 @@ class Scenario:
         self._guests: list[Container] = []  # those of them that are in the namespaces of another
         self._machines: dict[str, Container] = {}  # those of hosts, and of localhost
         self._addresses: dict[str, tuple[str, int]] = {}  # at which those greet over ssh
-        self._forwards: dict[str, Forward] = {}
-        self._gateway: Container | None = None  # in whose network the forwards end
-        self._lock = threading.Lock()
+        self._reach = Reach(engine, self._network, self._start_gateway)
         self._receiver: Container | None = None  # of webhooks
         self.folder = make_folder()
         self.hosts: dict[str, Host] = ByName("host")
@@ -165,8 +160,7 @@ class Scenario:
         self._starters.shutdown(cancel_futures=True)  # so that all that has been started is known
         end_processes(self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
-        for forward in self._forwards.values():
-            forward.close()
+        self._reach.close()
         problems: list[Exception] = []
         # Podman removes none on which another stands.
         for group in (self._guests, [one for one in self._containers if one not in self._guests]):
@@ -228,7 +222,7 @@ class Scenario:
         environment = {"BGASYNC_AUTHORIZED_KEY": self._key.public, "BGASYNC_NAME": self._full(name)}
         if more:
             environment["BGASYNC_CA"] = self._authority.certificate
-        published = self._engine.near is not False
+        published = self._reach.published
         container = self._start(
             f"host {name}",
             name,
@@ -249,7 +243,7 @@ class Scenario:
         def decided() -> bool:
             if self._closing or container.ended:
                 return True
-            address = self._greeting(container, deadline, sure)
+            address = self._reach.greeting(container, deadline, sure)
             if address is not None:
                 self._addresses[name] = address
             return address is not None
@@ -266,41 +260,14 @@ class Scenario:
             f" {container.last_words()}"
         )
 
-    def _greeting(self, container: Container, deadline: Deadline, sure: Deadline) -> tuple[str, int] | None:
-        """Return the address at which a host greets at this moment: its published port, or one that leads there.
-
-        Whether published ports can be reached shows the first host that greets.
-        """
-
-        def greets(address: tuple[str, int] | None) -> bool:
-            return address is not None and ssh.answers(address, deadline, container.name)
-
-        engine, published = self._engine, container.port(22)
-        if engine.near is not False and greets(published):
-            engine.near = True
-            return published
-        if engine.near or (engine.near is None and not sure.passed):
-            return None
-        forward = self._forward(container)
-        if not greets(forward.address):
-            return None
-        engine.near = greets(published)  # it may have begun to in between
-        return published if engine.near else forward.address
-
-    def _forward(self, container: Container) -> Forward:
-        """Return what leads to a host through the engine."""
-        with self._lock:
-            if self._gateway is None:
-                self._gateway = self._start(
-                    "the gateway to the hosts",
-                    "gateway",
-                    self._wanted.localhost,
-                    {"command": ["cat"], "entrypoint": [], "user": "0", **self._on_network("gateway")},
-                    {"mem_limit": "1g", "memswap_limit": "1g"},
-                )
-            if container.name not in self._forwards:
-                self._forwards[container.name] = Forward(self._gateway, container.ip(self._network), 22)
-            return self._forwards[container.name]
+    def _start_gateway(self) -> Container:
+        return self._start(
+            "the gateway to the hosts",
+            "gateway",
+            self._wanted.localhost,
+            {"command": ["cat"], "entrypoint": [], "user": "0", **self._on_network("gateway")},
+            {"mem_limit": "1g", "memswap_limit": "1g"},
+        )
 
     def _start_service(self, plan: Plan, image: str, helper: str, more: Mapping[str, Any]) -> None:
         """Start a service beside a container of ours, which has its network and ends it.
