@@ -6,7 +6,9 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
+import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -367,6 +369,18 @@ def test_the_engine_that_is_named_is_the_only_one_asked(named: str, url: str, ma
         " start it there, or leave --bgasync-engine out to use the engine of this machine"
     )
     assert unused()
+
+
+def test_an_engine_that_never_answers_is_one_sentence(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "ANSWER", 0.5)
+    assert cache.parent.parent == tmp_path
+    with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as hung:
+        hung.bind(f"{folder}/socket")
+        hung.listen()
+        with pytest.raises(EngineNotFound, match=r"^no container engine answers at DOCKER_HOST=unix:///.* timed out"):
+            find({"DOCKER_HOST": f"unix://{folder}/socket"})
 
 
 def test_a_context_that_is_named_has_to_be_there(machine: Machine) -> None:
