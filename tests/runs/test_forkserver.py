@@ -117,6 +117,11 @@ class Author:
         self.forks.close()
         self._leash.close()
         self._theirs.close()
+        # Without the callback of the harness, workers can outlive a run that was killed.
+        for process in psutil.process_iter(["cwd"]):
+            if process.info["cwd"] == str(self.path):
+                with suppress(psutil.Error):
+                    process.kill()
 
 
 @pytest.fixture
