@@ -17,6 +17,10 @@ from pytest_bgasync.verdict import Process
 
 #: Real seconds in which processes that were killed have gone.
 DYING = 10.0
+#: Real seconds in which a host stands still.
+FREEZING = 20.0
+#: How runc says that processes came and went too fast to be frozen all together.
+_BUSY = "unable to freeze"
 #: What the processes of one ssh connection call themselves; the one that listens says so.
 _SERVER = re.compile(r"sshd(-session|-auth)?: ")
 _SESSION = re.compile(rf"{_SERVER.pattern}(?!.*\[listener\])")
@@ -81,11 +85,21 @@ class Faults:
                 if "not paused" not in str(error):
                     raise self._failed("it could not be thawed", reason(error)) from None
 
-        with _undone_by(thaw):
+        refusals: list[str] = []
+
+        def frozen() -> bool:
             try:
                 model.pause()
             except FAILURES as error:
-                raise self._failed("it could not be frozen", reason(error)) from None
+                refusals.append(reason(error))
+                if _BUSY not in refusals[-1]:
+                    raise self._failed("it could not be frozen", refusals[-1]) from None
+                return False
+            return True
+
+        with _undone_by(thaw):
+            if not Deadline(FREEZING).wait_for(frozen):
+                raise self._failed("it could not be frozen", refusals[-1])
             yield
 
     @contextmanager

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from docker.errors import DockerException
 
 from pytest_bgasync.containers import Container, Finished
 from pytest_bgasync.errors import HostProblem
@@ -94,3 +95,10 @@ def test_what_fails_in_the_block_is_told_before_what_could_not_be_undone() -> No
     container = FakeContainer(HostProblem("no network"), at=2)
     with pytest.raises(HostProblem, match="no network"), faults(container).isolate():
         pass
+
+
+def test_a_host_whose_processes_come_and_go_is_frozen_in_the_end() -> None:
+    container = FakeContainer(DockerException("OCI runtime pause failed: unable to freeze: unknown"))
+    with faults(container).freeze():
+        assert container.done == ["pause", "pause"]
+    assert container.done == ["pause", "pause", "unpause"]
