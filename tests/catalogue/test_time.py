@@ -41,13 +41,13 @@ def test_10_the_play_counts_polls_and_the_host_seconds(bgasync: Lab) -> None:
 
 @pytest.mark.bgasync(strict=False)
 def test_13_the_timeout_of_a_task_does_not_cover_its_job(bgasync: Lab) -> None:
-    launch = "- {name: Launch, command: sleep 9, async: 30, poll: 1, timeout: 8}\n"
+    launch = "- {name: Launch, command: sleep 13, async: 60, poll: 1, timeout: 12}\n"
     run = play(bgasync, launch)
     assert run.ok
     fault = found(run)
     assert set(fault) == {"outlasted"}
-    assert "real seconds, and its task has timeout: 8" in fault["outlasted"]
-    assert not found(play(bgasync, launch.replace("sleep 9", "'true'")))
+    assert "real seconds, and its task has timeout: 12" in fault["outlasted"]
+    assert not found(play(bgasync, launch.replace("sleep 13", "'true'")))
 
 
 def test_14_until_on_the_launch_launches_anew(bgasync: Lab) -> None:
