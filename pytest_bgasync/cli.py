@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import closing
 
 from pytest_bgasync.engine import find
 from pytest_bgasync.errors import BgasyncError
@@ -16,22 +17,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="bgasync", description="Help around tests of background jobs.")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     clean = commands.add_parser("clean", help="remove containers, networks and images that dead runs left")
+    clean.add_argument(
+        "--bgasync-engine", metavar="URL", action="append", help="the engine to clean, as pytest's; may be repeated"
+    )
     clean.set_defaults(command=_clean)
     chosen = parser.parse_args(arguments)
     try:
-        chosen.command()
+        chosen.command(chosen)
     except BgasyncError as problem:
         sys.stderr.write(f"bgasync: {problem}\n")
         return 1
     return 0
 
 
-def _clean() -> None:
-    engine = find()
-    try:
-        removed = sweep(engine)
-    finally:
-        engine.close()
+def _clean(chosen: argparse.Namespace) -> None:
+    removed: list[str] = []
+    for named in chosen.bgasync_engine or [None]:
+        with closing(find(named=named)) as engine:
+            removed += sweep(engine)
     for name in removed:
         sys.stdout.write(f"removed {name}\n")
     sys.stdout.write(f"{len(removed)} removed; runs that are alive and things of others are left alone\n")

@@ -91,7 +91,10 @@ def parse_settings(
         raise UsageProblem(f"--bgasync-cov-json: there is no folder {Path(cover_json).absolute().parent}")
     for engine in engines:
         scheme, separator, rest = engine.partition("://")
-        if not engine.strip() or (separator and (scheme not in SCHEMES or not rest)):
+        if separator and scheme == "ssh" and ":" in rest.rpartition("@")[0]:
+            raise UsageProblem("--bgasync-engine: ssh takes no password there, leave it out and let it use a key")
+        context = not separator and re.fullmatch(r"[\w.+-]+", engine, re.ASCII)
+        if not context and not (separator and scheme in SCHEMES and rest):
             raise UsageProblem(
                 f"--bgasync-engine: {engine!r} is no address of an engine: write for example"
                 " unix:///var/run/docker.sock, tcp://farm1:2376, ssh://me@farm1 or the name of a docker context"

@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 import docker
 import psutil
 from docker.context import Context, ContextAPI
-from docker.errors import DockerException
+from docker.errors import APIError, DockerException, TLSParameterError
 from docker.utils import kwargs_from_env
 
 from pytest_bgasync.clock import Deadline
@@ -67,9 +67,16 @@ class Engine:
         try:
             self.client = connect(ANSWER)
             self.client.ping()
-        except BaseException:
-            self._close_tunnel()
+        except BaseException as error:
+            if self._tunnel is not None and isinstance(error, FAILURES):
+                raise EngineNotFound(
+                    f"no container engine answers at {url} ({self._tunnel.last_words() or reason(error)}):"
+                    " see that it runs there, that the path of its socket is right, and that the user may use it"
+                ) from None
             raise
+        finally:
+            if not hasattr(self, "client"):
+                self._close_tunnel()
 
     def patient_client(self, seconds: int) -> docker.DockerClient:
         """Return another client, one whose single answers may take ``seconds`` real seconds."""
@@ -170,7 +177,13 @@ def _naming(environ: Mapping[str, str], named: str | None) -> _Naming | None:
 
 
 def _from_env(environ: Mapping[str, str]) -> Connect:
-    return partial(_client, **kwargs_from_env(dict(environ)))
+    try:
+        return partial(_client, **kwargs_from_env(dict(environ)))
+    except TLSParameterError:
+        raise EngineNotFound(
+            "DOCKER_TLS_VERIFY is set, and the folder of DOCKER_CERT_PATH does not hold ca.pem, cert.pem and key.pem:"
+            " name the one that does, or unset both"
+        ) from None
 
 
 def _of_context(name: str, where: str) -> tuple[str, Connect]:
@@ -179,7 +192,8 @@ def _of_context(name: str, where: str) -> tuple[str, Connect]:
     if context is None:
         raise EngineNotFound(
             f"{where} names the docker context {name!r}, which is not there or cannot be read:"
-            f" name one that `docker context ls` lists, or {'an address' if where == OPTION else f'unset {where}'}"
+            f" name one that `docker context ls` lists, or {'an address' if where == OPTION else f'unset {where}'};"
+            " beside docker's folder contexts there must be a config.json, {} will do"
         )
     url = str(context.Host)
     return url, partial(_client, base_url=url, tls=context.TLSConfig or False)
@@ -189,7 +203,7 @@ def _context(name: str | None) -> Context | None:
     """Return a docker context, the current one without a name; None where there is none to be read."""
     try:
         return ContextAPI.get_context(name)
-    except (*FAILURES, ValueError, KeyError):
+    except Exception:  # noqa: BLE001  # of a file that cannot be read it raises just that
         return None
 
 
@@ -254,13 +268,21 @@ def _raise_if_refused(url: str, error: Exception) -> None:
 
 def reason(error: Exception) -> str:
     """Return what an error of the engine says, in one line."""
-    if isinstance(error, OSError) and not isinstance(error, DockerException):  # requests wraps what it meets
-        inner: BaseException = error
-        while nested := next((part for part in inner.args if isinstance(part, BaseException)), None):
-            inner = nested
-        return f"the engine does not answer: {getattr(inner, 'strerror', None) or inner}"
+    if isinstance(error, OSError) and not isinstance(error, DockerException):
+        return f"the engine does not answer: {_innermost(error)}"
+    if isinstance(error.__cause__, OSError) and not isinstance(error, APIError):
+        return _innermost(error.__cause__)
     text = str(getattr(error, "explanation", None) or error).removeprefix("Error while fetching server API version: ")
     return (text.strip() or type(error).__name__).splitlines()[0][:300]
+
+
+def _innermost(error: BaseException) -> str:
+    """Return what an error says that requests and urllib3 have wrapped in errors of their own."""
+    while True:
+        parts = (getattr(error, "reason", None), *error.args, error.__cause__)
+        if (inner := next((part for part in parts if isinstance(part, BaseException)), None)) is None:
+            return str(getattr(error, "strerror", None) or error)
+        error = inner
 
 
 def _program(environ: Mapping[str, str], name: str) -> str | None:

@@ -63,7 +63,7 @@ class Forward:
 
 
 def _return(far: Stream, near: socket.socket) -> None:
-    with suppress(OSError):
+    with suppress(OSError, ValueError):  # either is closed
         for number, data in far.frames():
             if number == 1:
                 near.sendall(data)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 import traceback
+import zlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from functools import partial
@@ -114,7 +116,7 @@ def pytest_configure(config: pytest.Config) -> None:
             pids=config.getini("bgasync_pids"),
             webhook_hosts=config.getini("bgasync_webhook_hosts"),
             engines=config.getoption("--bgasync-engine"),
-            worker=int(getattr(config, "workerinput", {}).get("workerid", "gw0").removeprefix("gw")),
+            worker=_worker_number(getattr(config, "workerinput", {}).get("workerid", "gw0")),
             ahead=not config.getoption("--bgasync-no-ahead"),
             fork=not config.getoption("--bgasync-no-fork"),
             cover=config.getoption("--bgasync-cov"),
@@ -129,6 +131,12 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVICES] = Registry()
     progress: Progress = partial(_progress, config)
     config.stash[PROGRESS] = progress
+
+
+def _worker_number(name: str) -> int:
+    """Return the number of a worker of xdist; of one that was given a name, one that follows from that."""
+    number = re.fullmatch(r"gw(\d+)", name)
+    return int(number[1]) if number else zlib.crc32(name.encode())
 
 
 def _progress(config: pytest.Config, line: str) -> None:

@@ -13,6 +13,8 @@ from pytest_bgasync.forward import Forward
 
 #: Real seconds for which a host that does not greet at its published port is one that is not up yet.
 UNSURE = 1.0
+#: Real seconds in which a server greets, where it may be one of others.
+GREETING = 5.0
 SSH = 22
 
 Address = tuple[str, int]
@@ -42,7 +44,9 @@ class Reach:
         """
 
         def greets(address: Address | None) -> bool:
-            return address is not None and ssh.answers(address, deadline, container.name)
+            # Somebody else's server may be at a port that is not ours, and say nothing.
+            patience = deadline if engine.near else Deadline(min(GREETING, deadline.left))
+            return address is not None and ssh.answers(address, patience, container.name)
 
         engine, published = self._engine, container.port(SSH)
         if engine.near is not False and greets(published):

@@ -20,7 +20,7 @@ from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import Jobs
 from pytest_bgasync.leftovers import end_processes
 from pytest_bgasync.owner import make_folder, owner_label
-from pytest_bgasync.reach import UNSURE, Reach
+from pytest_bgasync.reach import GREETING, UNSURE, Reach
 from pytest_bgasync.services import Plan, Readiness, Service
 from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST, LONGEST, WEBHOOKS
 from pytest_bgasync.tasks import ByName
@@ -28,8 +28,6 @@ from pytest_bgasync.webhooks import Authority, Webhooks
 
 #: How many containers are started or removed at the same time.
 SIDE_BY_SIDE = 16
-#: Real seconds in which a host that is up greets.
-GREETING = 5.0
 
 
 @dataclass(frozen=True)
@@ -208,7 +206,7 @@ class Scenario:
         return container
 
     def _full(self, name: str) -> str:
-        """Return the name of a container, which no other has."""
+        """Return the name of a container, which no other has; what is no host's begins or ends with an underscore."""
         return f"{self._network}-{re.sub(r'[^A-Za-z0-9_.-]', '-', name)}"
 
     def _on_network(self, *names: str) -> dict[str, Any]:
@@ -263,9 +261,14 @@ class Scenario:
     def _start_gateway(self) -> Container:
         return self._start(
             "the gateway to the hosts",
-            "gateway",
+            "_gateway",
             self._wanted.localhost,
-            {"command": ["cat"], "entrypoint": [], "user": "0", **self._on_network("gateway")},
+            {
+                "command": ["cat"],
+                "entrypoint": [],
+                "user": "0",
+                "networking_config": {"EndpointsConfig": {self._network: {}}},
+            },
             {"mem_limit": "1g", "memswap_limit": "1g"},
         )
 
@@ -276,7 +279,7 @@ class Scenario:
         process namespace of a container that does, and the kernel ends both together.
         """
         create = {"command": ["cat"], "entrypoint": [], "user": "0", **self._on_network(*plan.names)}
-        sandbox = self._start(f"service {plan.name}", f"{plan.name}-sandbox", helper, create, more)
+        sandbox = self._start(f"service {plan.name}", f"{plan.name}_sandbox", helper, create, more)
         of_sandbox = f"container:{sandbox.id}"
         words = {} if plan.command is None else {"command": list(plan.command)}
         container = self._start(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from docker.errors import ImageNotFound
+from docker.errors import APIError, ImageNotFound
 
 from pytest_bgasync.engine import FAILURES, Engine, find, reason
 from pytest_bgasync.errors import EngineNotFound, ImageProblem
@@ -28,10 +28,18 @@ class Shelves:
         ``progress`` is told of it. Return whether the engine in use has it now; raises ImageProblem.
         """
         own = _get(to, name)
+        if "@" in name:  # a digest is the same image everywhere, and is lost in a copy: it is pulled
+            return own is not None
         for url in self._before if own is not None else (*self._before, *self._after):
-            engine = self._engine(url)
-            image = None if engine is None else _get(engine, name)
-            if engine is None or image is None:
+            if (engine := self._engine(url)) is None:
+                continue
+            try:
+                image = engine.client.images.get(name)
+            except ImageNotFound:
+                continue
+            except FAILURES:  # it has gone: its own workers will say so
+                self._open[url] = None
+                engine.close()
                 continue
             if own is None or _content(image) != _content(own):
                 progress(f"copying image {name} from {engine.url}")
@@ -60,8 +68,10 @@ def _get(engine: Engine, name: str) -> Any:
         return engine.client.images.get(name)
     except ImageNotFound:
         return None
-    except FAILURES as error:
+    except APIError as error:
         raise ImageProblem(f"{name!r} is no name of an image ({reason(error)}): write it as NAME or NAME:TAG") from None
+    except FAILURES as error:
+        raise ImageProblem(f"the engine cannot say whether it has the image {name!r} ({reason(error)})") from None
 
 
 def _content(image: Any) -> object:

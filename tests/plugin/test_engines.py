@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from docker.errors import DockerException
 from pytest_bgasync import Engine
 
 from .farm import Certificates, far_engine, on_loopback, over_ssh
-from .inner import Inner
+from .inner import Inner, Started, assert_no_insides
 
 PLAY = """
 - hosts: all
@@ -67,6 +67,9 @@ EVERYTHING = """
         assert bgasync_engine.near is False
 """
 SIMPLE = """
+    import pytest
+
+    @pytest.mark.bgasync(hosts=["gateway"])
     def test_simple(bgasync, bgasync_engine):
         run = bgasync.run_text("[{hosts: all, gather_facts: false, tasks: [{name: Ping, ping: }]}]")
         assert run.ok, run.stdout
@@ -128,17 +131,19 @@ def test_an_engine_is_reached_in_every_way(
     away.assert_nothing_left()
 
 
-def test_a_run_that_is_killed_leaves_nothing_on_an_engine_far_away(
-    away: Inner, far: Engine, bgasync_engine: Engine, target: str
+@pytest.mark.parametrize("end", [Started.kill, Started.interrupt])
+def test_a_run_that_is_ended_leaves_nothing_on_an_engine_far_away(
+    end: Callable[[Started], None], away: Inner, far: Engine, bgasync_engine: Engine, target: str
 ) -> None:
     away.test("def test_long(bgasync):\n    bgasync.host.run('touch /here; sleep 600', within=700)\n")
     with over_ssh(far, bgasync_engine, target) as (url, folder):
         env = {"PATH": f"{folder}{os.pathsep}{os.environ['PATH']}"}
         run = away.start("--bgasync-engine", url, env=env)
         run.wait_for(lambda: len(away.containers("running")) >= 3, "the host, localhost and the gateway")
-        run.kill()
-        run.wait()
-        assert away.bgasync("clean", env={"DOCKER_HOST": far.url}).rc == 0
+        end(run)
+        assert_no_insides(run.wait().output)
+        if end is Started.kill:
+            assert away.bgasync("clean", "--bgasync-engine", far.url).rc == 0
         away.assert_nothing_left()
 
 
@@ -170,6 +175,8 @@ def test_workers_are_spread_over_engines_and_images_get_there(
         ("tcp://", "--bgasync-engine: 'tcp://' is no address of an engine"),
         ("unix:///nowhere", "no container engine answers at --bgasync-engine=unix:///nowhere ("),
         ("tcp://127.0.0.1:1", "no container engine answers at --bgasync-engine=tcp://127.0.0.1:1 ("),
+        ("/run/docker.sock", "--bgasync-engine: '/run/docker.sock' is no address of an engine"),
+        ("ssh://me:secret@farm1", "--bgasync-engine: ssh takes no password there"),
         ("farm9", "--bgasync-engine names the docker context 'farm9', which is not there"),
         ("ssh://nobody@127.0.0.1:1", "ssh://nobody@127.0.0.1:1 cannot be reached over ssh ("),
     ],
@@ -180,3 +187,16 @@ def test_an_engine_that_cannot_be_had_is_one_sentence(url: str, words: str, inne
     ended.assert_says(words)
     assert ended.rc != 0
     inner.assert_nothing_left()
+
+
+def test_certificates_that_are_not_there_are_one_sentence(inner: Inner) -> None:
+    inner.test(SIMPLE)
+    env = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(inner.path)}
+    inner.run("--bgasync-engine", "tcp://127.0.0.1:1", env=env).assert_says(
+        "the folder of DOCKER_CERT_PATH does not hold"
+    )
+
+
+def test_workers_of_xdist_may_have_names(inner: Inner) -> None:
+    inner.test("def test_one(): pass")
+    inner.run("--tx", "popen//id=fast", "--dist", "load", "--bgasync-engine", inner.engine_url).assert_passed(1)

@@ -379,7 +379,10 @@ def test_an_engine_that_never_answers_is_one_sentence(
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as hung:
         hung.bind(f"{folder}/socket")
         hung.listen()
-        with pytest.raises(EngineNotFound, match=r"^no container engine answers at DOCKER_HOST=unix:///.* timed out"):
+        with pytest.raises(
+            EngineNotFound,
+            match=r"^no container engine answers at DOCKER_HOST=unix:///.*socket \(timed out\): start it",
+        ):
             find({"DOCKER_HOST": f"unix://{folder}/socket"})
 
 
@@ -388,6 +391,7 @@ def test_a_context_that_is_named_has_to_be_there(machine: Machine) -> None:
         find(machine.environ, "nope")
     assert str(caught.value) == (
         "--bgasync-engine names the docker context 'nope', which is not there or cannot be read:"
-        " name one that `docker context ls` lists, or an address"
+        " name one that `docker context ls` lists, or an address;"
+        " beside docker's folder contexts there must be a config.json, {} will do"
     )
     assert unused()
