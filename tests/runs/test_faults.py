@@ -25,7 +25,7 @@ PING = "[{hosts: all, gather_facts: false, tasks: [{name: Ping, ping: }]}]"
 
 @pytest.mark.fire_and_forget("Work")
 def test_cut_connections_end_no_job(bgasync: Lab) -> None:
-    run = bgasync.run_text(WORK % 4)
+    run = bgasync.run_text(WORK.replace("sleep %s", "sh -c 'until test -e /go; do sleep 0.1; done'"))
     sessions = [p for p in bgasync.host.processes() if p.command.startswith("sshd: ansible")]
     assert sessions
     bgasync.host.drop_ssh()
@@ -33,6 +33,7 @@ def test_cut_connections_end_no_job(bgasync: Lab) -> None:
     assert not left & {process.pid for process in sessions}
     assert run.job("Work").outcome == "running"
     assert bgasync.run_text(PING).ok
+    bgasync.host.put("/go", "")
 
 
 def test_a_task_whose_connection_is_cut_is_unreachable(bgasync: Lab) -> None:
