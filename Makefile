@@ -16,7 +16,7 @@ podman: setup ## Run the tests of playbooks on Podman
 	$(VENV)/bin/python tools/podman.py -n 3 --dist worksteal tests/scenarios tests/runs/test_jobs.py tests/runs/test_faults.py
 
 outcomes: setup ## Try every way a job can end in every scenario (15 minutes), and write docs/outcomes.md
-	$(VENV)/bin/python tools/outcomes.py
+	$(VENV)/bin/python tools/outcomes.py $(ONLY)
 
 bench: setup $(MOLECULE)/.installed ## Compare with molecule and a script by hand, and write docs/benchmarks.md
 	$(VENV)/bin/pip install --quiet --editable '.[bench]'

@@ -1,4 +1,6 @@
-"""Writes docs/outcomes.md: what the playbooks do for each way in which a background job can end.
+"""Writes docs/outcomes.md: what the playbooks do for each way in which a background job can end: make outcomes.
+
+Options of pytest such as ONLY="-k naive_loop" run a part; the cells of the others are kept (docs/outcomes.json).
 
 Each test plays one playbook while every_outcome ends the jobs of one task; what the play did is a cell
 of the table. A test fails where one of our playbooks neither rolls back nor reports.
@@ -6,6 +8,7 @@ of the table. A test fails where one of our playbooks neither rolls back nor rep
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 import xml.etree.ElementTree as ET
@@ -22,6 +25,7 @@ from pytest_bgasync.findings import Finding
 from pytest_bgasync.services import Registry
 
 ROOT = Path(__file__).parent.parent
+RAW = ROOT / "docs/outcomes.json"
 DATABASE = pytest.mark.bgasync(hosts=["db1"], image="fixtures/database", time_scale=0.02, strict=False)
 APPLICATION = pytest.mark.bgasync(
     hosts={"app_servers": ["app1"]}, image="fixtures/application", services=["webhooks"], time_scale=0.02, strict=False
@@ -164,24 +168,30 @@ for number, case in enumerate(CASES):
     globals()[f"test_{number}_{Path(case.playbook).stem}"] = _test(case)
 
 
-def table(cells: Mapping[tuple[int, str], str], *, ours: bool) -> Iterator[str]:
+def table(cells: Mapping[str, str], *, ours: bool) -> Iterator[str]:
     """Yield the lines of the table of our playbooks, or of the naive ones."""
     yield f"| playbook | job | {' | '.join(ENDS)} |"
     yield "|---" * (2 + len(ENDS)) + "|"
-    for number, case in enumerate(CASES):
+    for case in CASES:
         if case.ours == ours:
             job = case.task if case.item is None else f"{case.task} ({case.item})"
-            did = [cells[number, outcome] for outcome in ENDS]
+            did = [cells[key(case, outcome)] for outcome in ENDS]
             yield f"| {Path(case.playbook).name} | {job} | {' | '.join(did)} |"
 
 
-def read(file: Path) -> dict[tuple[int, str], str]:
+def key(case: Case, outcome: str) -> str:
+    """Return what a cell is called where all are kept."""
+    return " / ".join([Path(case.playbook).stem, case.task, *([case.item] if case.item else []), outcome])
+
+
+def read(file: Path) -> dict[str, str]:
     """Return the cells that the tests have recorded in a JUnit file."""
     cells = {}
     for properties in ET.parse(file).iter("properties"):
         of = {entry.get("name"): entry.get("value", "") for entry in properties}
         if "did" in of:
-            cells[int(of["case"]), of["outcome"]] = ("**Lost**: " if of["lost"] == "True" else "") + of["did"]
+            said = ("**Lost**: " if of["lost"] == "True" else "") + of["did"]
+            cells[key(CASES[int(of["case"])], of["outcome"])] = said
     return cells
 
 
@@ -189,9 +199,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "outcomes.xml"
         code = pytest.main([__file__, "-n", "3", "--dist", "worksteal", f"--junitxml={file}", *sys.argv[1:]])
-        if code != pytest.ExitCode.OK:
-            return int(code)
-        cells = read(file)
+        cells = (json.loads(RAW.read_text()) if RAW.exists() else {}) | read(file)
+    RAW.write_text(json.dumps(cells, indent=1, sort_keys=True) + "\n")
+    if code != pytest.ExitCode.OK:
+        return int(code)
     lost = sum(text.startswith("**Lost**") for text in cells.values())
     parts = [HEAD + OURS, *table(cells, ours=True), "", THEIRS, *table(cells, ours=False), ""]
     parts.append(f"They lose {lost} of {sum(not case.ours for case in CASES) * len(ENDS)} cells.")
