@@ -1,6 +1,7 @@
 """Writes docs/outcomes.md: what the playbooks do for each way in which a background job can end: make outcomes.
 
-Options of pytest run a part (make outcomes ONLY="-k naive_loop"); the cells of the others are kept (docs/outcomes.json).
+Options of pytest run a part (make outcomes ONLY="-k naive_loop"); the cells of the others are kept in
+docs/outcomes.json.
 
 Each test plays one playbook while every_outcome ends the jobs of one task; what the play did is a cell
 of the table. A test fails where one of our playbooks neither rolls back nor reports.
