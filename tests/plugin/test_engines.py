@@ -6,7 +6,7 @@ import io
 import os
 import uuid
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, suppress
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -112,22 +112,20 @@ def test_all_works_where_only_the_engine_can_be_reached(away: Inner, far: Engine
     away.assert_nothing_left()
 
 
-@pytest.mark.parametrize("way", ["tcp", "ssh", "DOCKER_HOST"])
-def test_an_engine_is_reached_in_every_way(
-    way: str, away: Inner, far: Engine, bgasync_engine: Engine, target: str
+def test_an_engine_is_reached_over_tcp_by_the_option(away: Inner, far: Engine) -> None:
+    away.test(SIMPLE)
+    with on_loopback(far) as address:
+        away.run("--bgasync-engine", f"tcp://{address}").assert_passed(1)
+    away.assert_nothing_left()
+
+
+def test_an_engine_is_reached_over_ssh_by_the_environment(
+    away: Inner, far: Engine, bgasync_engine: Engine, target: str
 ) -> None:
     away.test(SIMPLE)
-    with ExitStack() as stack:
-        path = os.environ["PATH"]
-        if way == "tcp":
-            url = "tcp://" + stack.enter_context(on_loopback(far))
-        else:
-            url, folder = stack.enter_context(over_ssh(far, bgasync_engine, target))
-            path = f"{folder}{os.pathsep}{path}"
-        if way == "DOCKER_HOST":
-            away.run(env={"PATH": path, "DOCKER_HOST": url}).assert_passed(1)
-        else:
-            away.run("--bgasync-engine", url, env={"PATH": path}).assert_passed(1)
+    with over_ssh(far, bgasync_engine, target) as (url, folder):
+        path = f"{folder}{os.pathsep}{os.environ['PATH']}"
+        away.run(env={"PATH": path, "DOCKER_HOST": url}).assert_passed(1)
     away.assert_nothing_left()
 
 
