@@ -24,6 +24,8 @@ missing=
 command -v ssh-keygen >/dev/null || missing="$missing openssh-client"
 if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
     command -v mmdebstrap >/dev/null || missing="$missing mmdebstrap"
+    # Tests start an engine in a network of its own.
+    command -v ip >/dev/null || missing="$missing iproute2"
     # With these it trusts what it gets of Debian; Ubuntu does not have them by itself.
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing="$missing debian-archive-keyring gpg"
 fi
