@@ -135,13 +135,7 @@ class Container:
         cannot run it at all or it writes too much.
         """
         deadline = Deadline(within)
-        try:
-            run = self._api.exec_create(self.id, list(command), user=user)["Id"]
-            stream = Stream(self._api.exec_start(run, socket=True))
-        except NotFound:
-            raise HostProblem(f"{self.label} has ended") from None
-        except FAILURES as error:
-            raise HostProblem(f"{self.label} cannot run a command: {reason(error)}") from None
+        run, stream = self._begin(command, user=user)
         try:
             output = _demultiplexed(stream, deadline)
         except TimeoutError:
@@ -176,9 +170,15 @@ class Container:
 
     def converse(self, command: Sequence[str]) -> Stream:
         """Start a command that reads what is written to the stream, and ends when that closes; raises HostProblem."""
+        return self._begin(command, user="0", stdin=True)[1]
+
+    def _begin(self, command: Sequence[str], **options: Any) -> tuple[str, Stream]:
+        """Start a command; return what the engine calls that, and the command's streams; raises HostProblem."""
         try:
-            run = self._api.exec_create(self.id, list(command), user="0", stdin=True)["Id"]
-            return Stream(self._api.exec_start(run, socket=True))
+            run: str = self._api.exec_create(self.id, list(command), **options)["Id"]
+            return run, Stream(self._api.exec_start(run, socket=True))
+        except NotFound:
+            raise HostProblem(f"{self.label} has ended") from None
         except FAILURES as error:
             raise HostProblem(f"{self.label} cannot run a command: {reason(error)}") from None
 

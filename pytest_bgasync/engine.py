@@ -68,15 +68,14 @@ class Engine:
             self.client = connect(ANSWER)
             self.client.ping()
         except BaseException as error:
+            said = "" if self._tunnel is None else self._tunnel.last_words()
+            self._close_tunnel()
             if self._tunnel is not None and isinstance(error, FAILURES):
                 raise EngineNotFound(
-                    f"no container engine answers at {url} ({self._tunnel.last_words() or reason(error)}):"
+                    f"no container engine answers at {url} ({said or reason(error)}):"
                     " see that it runs there, that the path of its socket is right, and that the user may use it"
                 ) from None
             raise
-        finally:
-            if not hasattr(self, "client"):
-                self._close_tunnel()
 
     def patient_client(self, seconds: int) -> docker.DockerClient:
         """Return another client, one whose single answers may take ``seconds`` real seconds."""

@@ -103,8 +103,8 @@ class Images:
 
     def _found(self, name: str, folders: Iterable[Path] = ()) -> Any:
         with locked("image-" + _tag_name(name), within=BUILD):
-            if self._shelves.fetch(name, self._engine, self._progress):
-                return self._engine.client.images.get(name)
+            if (image := self._shelves.fetch(name, self._engine, self._progress)) is not None:
+                return image
         self._progress(f"pulling {name}")
         try:
             repository, tag = parse_repository_tag(name)
@@ -242,7 +242,7 @@ class Images:
         """Build what is not there yet; of several who want it at the same moment one builds."""
         if not self._there(tag):
             with locked("image-" + _tag_name(tag), within=BUILD):
-                if not self._shelves.fetch(tag, self._engine, self._progress):
+                if self._shelves.fetch(tag, self._engine, self._progress) is None:
                     build()
         return tag
 

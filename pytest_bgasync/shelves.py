@@ -22,14 +22,15 @@ class Shelves:
         self._after = after
         self._open: dict[str, Engine | None] = {}
 
-    def fetch(self, name: str, to: Engine, progress: Callable[[str], None]) -> bool:
+    def fetch(self, name: str, to: Engine, progress: Callable[[str], None]) -> Any:
         """Copy an image to the engine in use, where that lacks it or an engine before it has another of that name.
 
-        ``progress`` is told of it. Return whether the engine in use has it now; raises ImageProblem.
+        ``progress`` is told of it. Return the image as the engine in use has it now, None without it;
+        raises ImageProblem.
         """
         own = _get(to, name)
         if "@" in name:  # a digest is the same image everywhere, and is lost in a copy: it is pulled
-            return own is not None
+            return own
         for url in self._before if own is not None else (*self._before, *self._after):
             if (engine := self._engine(url)) is None:
                 continue
@@ -44,8 +45,9 @@ class Shelves:
             if own is None or _content(image) != _content(own):
                 progress(f"copying image {name} from {engine.url}")
                 _copy(name, engine, to)
-            return True
-        return own is not None
+                return _get(to, name)
+            return own
+        return own
 
     def close(self) -> None:
         """Close the connections to the engines."""

@@ -14,7 +14,7 @@ from pytest_bgasync.errors import AnsibleProblem
 
 USER = "ansible"
 #: How many bytes the greeting of a server may have.
-GREETING = 255
+LONGEST_GREETING = 255
 OPTIONS = {
     "StrictHostKeyChecking": "no",
     "UserKnownHostsFile": "/dev/null",
@@ -71,7 +71,7 @@ def answers(address: tuple[str, int], deadline: Deadline, name: str = "") -> boo
     greeting = b""
     try:
         with socket.create_connection(address, timeout=max(deadline.left, 0.01)) as connection:
-            while not greeting.endswith(b"\n") and (more := connection.recv(GREETING - len(greeting))):
+            while not greeting.endswith(b"\n") and (more := connection.recv(LONGEST_GREETING - len(greeting))):
                 greeting += more
     except OSError:
         return False

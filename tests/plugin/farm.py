@@ -43,7 +43,7 @@ def far_engine(near: Engine, image: str) -> Iterator[Engine]:
         assert process.poll() is None, (folder / "log").read_text(errors="replace")
         engine, shelves = find(named=listens), Shelves([near.url])
         with closing(engine), closing(shelves):
-            assert shelves.fetch(image, engine, print)
+            assert shelves.fetch(image, engine, print) is not None
             yield engine
     finally:
         with suppress(OSError):
