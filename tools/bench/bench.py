@@ -122,6 +122,11 @@ def empty() -> Times:
     return by_pytest(["measure_empty.py"])
 
 
+def tasks() -> Times:
+    """One task of each kind, on a host that is up, without the start of Ansible."""
+    return by_pytest(["measure_tasks.py"])
+
+
 def scenarios() -> Times:
     """The eight scenarios with their own waits; what they wait for takes five minutes. The hosts are up."""
     times = by_pytest(["measure_scenarios.py", "-k", "bare", "-n", 8], ["measure_scenarios.py", "-k", "ours"])
@@ -185,7 +190,7 @@ def hosts() -> Times:
 def workers() -> Times:
     """The scenarios of this project with two workers of xdist, and with none."""
     ways = {f"-n {number}": partial(command, [*PYTEST, "tests/scenarios", "-n", number], ROOT) for number in (0, 2)}
-    return side_by_side(ways, rounds=2)
+    return side_by_side(ways, rounds=2, warm=False)
 
 
 def by_pytest(*runs: list[object]) -> Times:
@@ -214,6 +219,7 @@ BENCHMARKS: Mapping[str, Callable[[], Times]] = {
     "migration": migration,
     "scenarios": scenarios,
     "empty": empty,
+    "tasks": tasks,
     "hosts": hosts,
     "jobs": jobs,
     "workers": workers,
@@ -232,7 +238,7 @@ def write(results: Mapping[str, Times]) -> None:
         for way, median in medians.items():
             unit = "MiB" if way.endswith("(MiB)") else "s"
             ratio = median / firsts.setdefault(f"{way.rpartition(', ')[0]} {unit}", median)
-            figures = " | ".join(f"{value:.2f} {unit}" for value in (median, min(times[way]), max(times[way])))
+            figures = " | ".join(f"{value:.4g} {unit}" for value in (median, min(times[way]), max(times[way])))
             lines.append(f"| {way} | {figures} | {ratio:.2f} |")
         medians = {way: median for way, median in medians.items() if not way.endswith("(MiB)")}
         axis.barh(list(medians), list(medians.values()))
