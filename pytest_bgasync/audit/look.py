@@ -30,7 +30,7 @@ def look(path: Path, root: Path, rules: Sequence[Rule] = RULES) -> Audit:
     """
     book = walk(path, root)
     plays = Plays(book)
-    told: dict[tuple[str, Place], Finding] = {}
+    told: dict[tuple[str, Place, str], Finding] = {}  # a crash is told beside what was found before it
     noqa: dict[Path, Mapping[int, frozenset[str]]] = {}
     for rule in rules:
         for task in plays.tasks:
@@ -40,7 +40,7 @@ def look(path: Path, root: Path, rules: Sequence[Rule] = RULES) -> Audit:
                     noqa[file] = silenced(file)
                 words = frozenset[str]().union(*(noqa[file].get(line, ()) for line in lines))
                 if not words & {ALL, finding.id}:
-                    told.setdefault((finding.id, finding.place), finding)
+                    told.setdefault((finding.id, finding.place, finding.cure), finding)
     return Audit(sorted(told.values(), key=lambda finding: (finding.place, finding.id)), book.imported)
 
 
