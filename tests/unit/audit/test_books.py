@@ -225,9 +225,11 @@ def test_noqa_stands_on_the_first_line_of_the_task_or_on_that_of_the_finding(
 def test_names_of_tags_aliases_and_merged_keys_are_read(tmp_path: Path) -> None:
     assert ids(
         tmp_path,
-        "- hosts: all\n  vars:\n    secret: !vault |\n      $ANSIBLE_VAULT;1.1;AES256\n      61\n    text: !unsafe '{{ x }}'\n"
+        "- hosts: all\n  vars:\n    secret: !vault |\n      $ANSIBLE_VAULT;1.1;AES256\n      61\n"
+        "    text: !unsafe '{{ x }}'\n"
         "    base: &base {async: 600, poll: 0}\n"
-        "  tasks:\n    - {<<: *base, command: one}\n    - &two {<<: *base, command: two, async: !vault x}\n    - *two\n",
+        "  tasks:\n    - {<<: *base, command: one}\n    - &two {<<: *base, command: two, async: !vault x}\n"
+        "    - *two\n",
     ) == ["BGA015"]
 
 
@@ -244,8 +246,10 @@ def test_yaml_without_an_end_and_what_is_no_yaml_raise(tmp_path: Path) -> None:
         "- 3\n",
         "- [x]\n",
         "- hosts: all\n  tasks: text\n",
-        "- hosts: [all]\n  tasks:\n    - 3\n    - {}\n    - [a]\n    - {name: x}\n    - {command: }\n    - {block: 3}\n",
-        "- hosts: all\n  roles: [3, {}, {role: }, '{{ x }}']\n  vars_files: [[a], 3]\n  vars_prompt: [x]\n  vars: [a]\n",
+        "- hosts: [all]\n  tasks:\n    - 3\n    - {}\n    - [a]\n    - {name: x}\n    - {command: }\n"
+        "    - {block: 3}\n",
+        "- hosts: all\n  roles: [3, {}, {role: }, '{{ x }}']\n  vars_files: [[a], 3]\n  vars_prompt: [x]\n"
+        "  vars: [a]\n",
         play("- {command: x, async: [1], poll: {a: 1}, when: {a: 1}, register: [x], vars: 3, loop_control: 3}\n"),
         play("- {async_status: , until: '{{', retries: x, delay: []}\n"),
         play("- {async_status: {jid: '{{ item.x }}'}, loop: '{{ item }}'}\n"),
@@ -253,7 +257,8 @@ def test_yaml_without_an_end_and_what_is_no_yaml_raise(tmp_path: Path) -> None:
         play("- {shell: \"x ' &\", async: 1, poll: 0}\n- {shell: 'x <<', poll: 1}\n- {shell: '$(', poll: 1}\n"),
         play("- {async_status: {jid: '{{ job.ansible_job_id }}'}, register: job}\n" * 2),
         play(
-            "- {include_tasks: {file: [x]}}\n- {include_role: }\n- {import_tasks: }\n- {action: }\n- {action: {module: }}\n"
+            "- {include_tasks: {file: [x]}}\n- {include_role: }\n- {import_tasks: }\n- {action: }\n"
+            "- {action: {module: }}\n"
         ),
         play("- {set_fact: , vars: {a: '{{ a }}'}}\n- {command: x, async: '{{ a ** 9 ** 9 ** 9 }}', poll: 0}\n"),
     ],
@@ -264,7 +269,7 @@ def test_what_is_odd_is_no_crash(tmp_path: Path, text: str) -> None:
 
 
 def test_a_rule_that_crashes_is_an_error_with_its_id_and_the_place(tmp_path: Path) -> None:
-    def crash(task: Task, plays: Plays) -> Iterator[Fault]:
+    def crash(task: Task, _: Plays) -> Iterator[Fault]:
         yield task.fault("one")
         raise ZeroDivisionError("by nothing")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import indent
 
 import pytest
 
@@ -236,7 +237,8 @@ SOUND: dict[str, dict[str, str]] = {
         "at home": play(launch("delegate_to: localhost") + ASK, "hosts: localhost"),
         "unknown": play(launch("delegate_to: '{{ keeper }}'") + ASK),
         "the item": play(
-            EACH.replace("loop:", "delegate_to: '{{ item }}', loop:") + status('delegate_to: "{{ item.item }}"', ASK_EACH)
+            EACH.replace("loop:", "delegate_to: '{{ item }}', loop:")
+            + status('delegate_to: "{{ item.item }}"', ASK_EACH)
         ),
     },
     "BGA007": {
@@ -250,7 +252,7 @@ SOUND: dict[str, dict[str, str]] = {
         "not skipped": play(launch("when: wanted") + status("when: job is not skipped")),
         "defined": play(launch("when: wanted") + status("when: job.ansible_job_id is defined")),
         "more": play(launch("when: wanted") + status("when: [wanted, late]")),
-        "in one block": play(f"- when: wanted\n  block:\n    {LAUNCH}" + ASK.replace("- ", "    - ", 1).replace("\n  ", "\n      ")),
+        "in one block": play("- when: wanted\n  block:\n" + indent(LAUNCH + ASK, "    ")),
         "always": play(launch("when: true") + ASK),
         "items": play(
             EACH.replace("loop:", "when: item == 'a', loop:") + status("when: item is not skipped", ASK_EACH)
@@ -293,7 +295,8 @@ SOUND: dict[str, dict[str, str]] = {
         ),
         "with_items": play(EACH + ask("loop:", "with_items:", ASK_EACH)),
         "mapped": play(
-            EACH + ask("item.ansible_job_id", "item", ASK_EACH).replace("jobs.results", "jobs.results | map(attribute='ansible_job_id')")
+            EACH + ask("item.ansible_job_id", "item", ASK_EACH)
+            .replace("jobs.results", "jobs.results | map(attribute='ansible_job_id')")
         ),
         "a list of jobs": play(LAUNCH + ask("jobs.results", "[job]", ASK_EACH)),
         "free form": play(LAUNCH + "- async_status: jid={{ job.ansible_job_id }}\n"),
@@ -321,7 +324,9 @@ SOUND: dict[str, dict[str, str]] = {
             LAUNCH + status("failed_when: false") + ROLLBACK % "[answer.rc is defined, answer.rc == 0]"
         ),
         "succeeded": play(LAUNCH + status("ignore_errors: true") + ROLLBACK % "answer is succeeded and answer.rc == 0"),
-        "not failed": play(LAUNCH + status("ignore_errors: true") + ROLLBACK % "not answer is failed and answer.rc == 0"),
+        "not failed": play(
+            LAUNCH + status("ignore_errors: true") + ROLLBACK % "not answer is failed and answer.rc == 0"
+        ),
         "no job": play("- {command: work, register: answer, ignore_errors: true}\n" + ROLLBACK % "answer.rc != 0"),
         "otherwise": play(
             LAUNCH + status("failed_when: false")
@@ -332,11 +337,13 @@ SOUND: dict[str, dict[str, str]] = {
             + "- {debug: {msg: '{{ answer.rc }}'}, when: answer.rc is defined}\n"
         ),
         "required before": play(
-            LAUNCH + status("failed_when: false") + "- assert: {that: answer.rc is defined}\n" + ROLLBACK % "answer.rc != 0"
+            LAUNCH + status("failed_when: false") + "- assert: {that: answer.rc is defined}\n"
+            + ROLLBACK % "answer.rc != 0"
         ),
         "never without": play(LAUNCH + ASK + "- {debug: {msg: '{{ answer.rc }}'}}\n"),
         "told by something else": play(
-            LAUNCH + status("failed_when: false") + ROLLBACK % "\"'Timeout' not in answer.msg | default('') and answer.rc == 0\""
+            LAUNCH + status("failed_when: false")
+            + ROLLBACK % "\"'Timeout' not in answer.msg | default('') and answer.rc == 0\""
         ),
         "unknown": play(LAUNCH + status("ignore_errors: '{{ lenient }}'") + ROLLBACK % "answer.rc != 0"),
         "until it is there": play(LAUNCH + ask("answer is finished", "answer.rc is defined")),
@@ -361,7 +368,9 @@ SOUND: dict[str, dict[str, str]] = {
         "its output": play(LAUNCH + ASK + "- {debug: {msg: '{{ answer.rc }} {{ answer.stdout }}'}}\n"),
         "no job": play("- {command: work, register: answer}\n" + ROLLBACK % "answer is failed"),
         "something else": play(LAUNCH + ASK + ROLLBACK % "answer is failed or forced"),
-        "its own condition": play(LAUNCH + status("failed_when: answer.rc | default(1) > 1") + ROLLBACK % "answer.rc | default(0) == 1"),
+        "its own condition": play(
+            LAUNCH + status("failed_when: answer.rc | default(1) > 1") + ROLLBACK % "answer.rc | default(0) == 1"
+        ),
         "required": play(LAUNCH + ASK + "- assert: {that: answer.rc | default(-1) == 0}\n"),
     },
     "BGA020": {
