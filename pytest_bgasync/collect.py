@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,18 +30,11 @@ class Targets:
     folders: frozenset[Path]
     settings: Settings
 
-    def plain(self) -> dict[str, list[str]]:
-        """Return it in a form that passes between processes."""
-        return {"files": sorted(map(str, self.files)), "folders": sorted(map(str, self.folders))}
-
-    @classmethod
-    def of(cls, plain: Mapping[str, Sequence[str]], settings: Settings) -> Targets:
-        """Return what ``plain`` was made of."""
-        return cls(frozenset(map(Path, plain["files"])), frozenset(map(Path, plain["folders"])), settings)
-
     def has(self, path: Path) -> bool:
         """Say whether a file is to be audited."""
-        return path in self.files or (path.parent in self.folders and path.suffix in _ENDINGS and is_playbook(path))
+        if path.resolve() in self.files:
+            return True
+        return path.suffix in _ENDINGS and path.parent.resolve() in self.folders and is_playbook(path)
 
 
 TARGETS = pytest.StashKey[Targets]()
@@ -57,9 +50,11 @@ def find_targets(config: pytest.Config, settings: Settings) -> Targets:
     places = [(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in given]
     files = frozenset(place for place in places if place.is_file() and place.suffix in _ENDINGS)
     folders = frozenset(place for place in places if place.is_dir() and _playbooks(place))
-    if files or folders:
-        return Targets(files, folders, settings)
     own = settings.playbooks.resolve()
+    if files or folders:
+        if _playbooks(own) and any(own.is_relative_to(place) for place in folders):
+            folders |= {own}
+        return Targets(files, folders, settings)
     if not _playbooks(own):
         raise UsageProblem(
             f"--bgasync-audit: there is no playbook in {own}: name playbooks, or their folder with the ini key"
@@ -87,7 +82,7 @@ def is_playbook(path: Path) -> bool:
 def collected(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     """Return the collector of a file that is to be audited, None for any other."""
     targets = parent.config.stash.get(TARGETS, None)
-    return Playbook.from_parent(parent, path=path) if targets is not None and targets.has(path.resolve()) else None
+    return Playbook.from_parent(parent, path=path) if targets is not None and targets.has(path) else None
 
 
 class Playbook(pytest.File):

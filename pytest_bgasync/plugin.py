@@ -12,7 +12,6 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any
 
 import pytest
 
@@ -137,7 +136,7 @@ def pytest_configure(config: pytest.Config) -> None:
             strict="false" if config.getoption("--bgasync-no-strict") else config.getini("bgasync_strict"),
         )
         if config.stash[SETTINGS].audit:
-            config.stash[collect.TARGETS] = _targets(config)
+            config.stash[collect.TARGETS] = collect.find_targets(config, config.stash[SETTINGS])
     except UsageProblem as problem:
         raise pytest.UsageError(str(problem)) from None
     if config.stash[SETTINGS].cover and not hasattr(config, "workerinput"):
@@ -145,21 +144,6 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVICES] = Registry()
     progress: Progress = partial(_progress, config)
     config.stash[PROGRESS] = progress
-
-
-def _targets(config: pytest.Config) -> collect.Targets:
-    """Return what is audited; workers of xdist are told, because their arguments are no longer those of the user."""
-    settings = config.stash[SETTINGS]
-    if hasattr(config, "workerinput"):
-        return collect.Targets.of(config.workerinput["bgasync_audit"], settings)
-    return collect.find_targets(config, settings)
-
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_configure_node(node: Any) -> None:
-    """Tell a worker of xdist what is audited."""
-    if (targets := node.config.stash.get(collect.TARGETS, None)) is not None:
-        node.workerinput["bgasync_audit"] = targets.plain()
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:

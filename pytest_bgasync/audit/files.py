@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from yaml.nodes import Node
+from yaml.nodes import MappingNode, Node
 
-from pytest_bgasync.nodes import keys, pairs, read
+from pytest_bgasync.nodes import compose, keys, pairs, read
 
 _ENDINGS = ("", ".yml", ".yaml", ".json")
 
@@ -39,17 +39,24 @@ def find_role(name: str, folders: Sequence[Path]) -> Path | None:
     return None
 
 
+def configuration(playbook: Path, root: Path) -> configparser.ConfigParser:
+    """Return what the ansible.cfg beside a playbook says, else that of the root."""
+    config = configparser.ConfigParser(interpolation=None, strict=False, inline_comment_prefixes=(";",))
+    place = next((path for folder in (playbook.parent, root) if (path := folder / "ansible.cfg").is_file()), None)
+    if place is not None:
+        with suppress(configparser.Error, OSError, UnicodeDecodeError):
+            config.read(place, encoding="utf-8")
+            config["DEFAULT"]["here"] = str(place.parent)
+    return config
+
+
 def role_folders(playbook: Path, root: Path) -> list[Path]:
     """Return the folders where the roles of a playbook are looked for."""
-    found: list[Path] = []
-    for folder in dict.fromkeys([playbook.parent, root]):
-        found += [folder / "roles", folder]
-        config = configparser.ConfigParser(interpolation=None, strict=False)
-        with suppress(configparser.Error, OSError, UnicodeDecodeError):
-            config.read(folder / "ansible.cfg", encoding="utf-8")
-        for name in config.get("defaults", "roles_path", fallback="").split(":"):
-            if name.strip():
-                found.append(folder / Path(name.strip()).expanduser())
+    config = configuration(playbook, root)
+    found = [part for folder in dict.fromkeys([playbook.parent, root]) for part in (folder / "roles", folder)]
+    for name in config.get("defaults", "roles_path", fallback="").split(":"):
+        if name.strip():
+            found.append(Path(config["DEFAULT"]["here"]) / Path(name.strip()).expanduser())
     return found
 
 
@@ -78,13 +85,11 @@ def _inventories(playbook: Path, root: Path) -> Iterator[Path]:
 
 
 def variables(path: Path | None) -> Mapping[str, Node] | None:
-    """Return the variables of a file, or of all files of a folder; None where one cannot be read."""
+    """Return the variables of a file, none without one; None where it cannot be read, as when it is encrypted."""
     if path is None:
         return {}
-    found: dict[str, Node] = {}
-    for file in sorted(path.rglob("*.y*ml")) if path.is_dir() else [path]:
-        root = read(file)
-        if root is None and (not file.is_file() or file.read_bytes().strip()):
-            return None
-        found.update(keys(root))
-    return found
+    try:
+        document = compose(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return keys(document) if document is None or isinstance(document, MappingNode) else None

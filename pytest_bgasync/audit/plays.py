@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping
+from configparser import ConfigParser
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -168,6 +169,14 @@ class Plays:
         """Say whether a variable may be set somewhere outside of plays, blocks and tasks."""
         return name in self._set or name in self.inventory
 
+    def configured(self, section: str, key: str) -> str | None:
+        """Return a setting of ansible.cfg, None where it does not say."""
+        return self._config.get(section, key, fallback=None)
+
+    @cached_property
+    def _config(self) -> ConfigParser:
+        return files.configuration(self.book.path, self.book.root)
+
     # Jobs
 
     def limit(self, task: Task) -> float | None:
@@ -176,7 +185,8 @@ class Plays:
 
     def poll(self, task: Task) -> float | None:
         """Return how often a job is polled, in seconds; 0 for never, None where that is not known."""
-        return self.number(task.own("poll"), task, POLL)
+        usual = self.configured("defaults", "poll_interval")
+        return self.number(task.own("poll"), task, float(usual) if usual and usual.isdigit() else POLL)
 
     def launches(self, task: Task) -> bool:
         """Say whether a task leaves a job behind that can be asked for; its limit may be unknown."""

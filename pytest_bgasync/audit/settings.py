@@ -64,6 +64,8 @@ def user(task: Task, plays: Plays) -> Setting:
     if becomes is None and entry is not None:
         truth = plays.truth(entry, task)
         becomes = _said(entry.value, task, plays) if truth is None else str(truth)
+    if becomes is None:
+        becomes = plays.configured("privilege_escalation", "become")
     if isinstance(becomes, Open):
         return Open(f"{_become_user(task, plays)} where {becomes}")
     if becomes is not None and becomes.lower() in ("true", "yes", "1", "on"):
@@ -72,7 +74,7 @@ def user(task: Task, plays: Plays) -> Setting:
     entry = task.keyword("remote_user")
     if login is None and entry is not None:
         login = _said(entry.value, task, plays)
-    return "the login user" if login is None else login
+    return login or plays.configured("defaults", "remote_user") or "the login user"
 
 
 def _become_user(task: Task, plays: Plays) -> Setting:
@@ -80,7 +82,7 @@ def _become_user(task: Task, plays: Plays) -> Setting:
     entry = task.keyword("become_user")
     if found is None and entry is not None:
         found = _said(entry.value, task, plays)
-    return found or "root"
+    return found or plays.configured("privilege_escalation", "become_user") or "root"
 
 
 def delegate(task: Task, plays: Plays) -> Setting:
@@ -129,6 +131,7 @@ def _items(value: object) -> tuple[object, ...]:
 def folder(task: Task, plays: Plays) -> Setting:
     """Return the folder of a task's job files, None for the usual one."""
     found = _environment("ANSIBLE_ASYNC_DIR", task, plays) or _variable("ansible_async_dir", task, plays)
+    found = found or plays.configured("defaults", "async_dir")
     return None if isinstance(found, str) and found.rstrip("/") in _HERE else found
 
 

@@ -33,7 +33,7 @@ def environment(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def lint(environment: Path, folder: Path, *args: str) -> list[str]:
     """Return the lines that ansible-lint says of us."""
-    command = [environment / "ansible-lint", "--offline", "--nocolor", *args]
+    command = [str(environment / "ansible-lint"), "--offline", "--nocolor", *args]
     path = os.pathsep.join([str(environment), str(Path(sys.executable).parent), os.environ["PATH"]])
     ended = subprocess.run(
         command, cwd=folder, env={**os.environ, "PATH": path}, capture_output=True, text=True, check=False

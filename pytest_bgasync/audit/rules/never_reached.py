@@ -73,16 +73,11 @@ def _known(node: jinja.Node, key: str, *, task: Task, plays: Plays, asked: list[
         return OPEN
     whole, may_skip = any(one.whole for one in results), any(one.conditions() for one in statuses)
     name, default = key.removesuffix("|default"), key.endswith("|default")
-    waits = all(_waits(one) for one in statuses)
+    waits = all(one.own("until") is not None for one in statuses)  # one that only looks may see a job that runs on
     known: dict[str, Any] = {"succeeded": True, "failed": False}
-    if not whole and not (default and may_skip):
+    if not whole and waits and not (default and may_skip):
         known["rc"] = 0
-        known |= {"finished": 1} if waits and not may_skip else {}
+        known |= {} if may_skip else {"finished": 1}
     if name in known:
         asked += statuses
     return known.get(name, OPEN)
-
-
-def _waits(status: Task) -> bool:
-    """Say whether a status goes on until its job is finished."""
-    return status.own("until") is not None

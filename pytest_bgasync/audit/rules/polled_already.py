@@ -19,7 +19,9 @@ def find(task: Task, plays: Plays) -> Iterator[Fault]:
         if all(map(plays.waits, link.launches)):
             launch = link.launches[-1]
             poll = (
-                f"poll: {plays.poll(launch):g}" if launch.own("poll") else f"no poll, which means {plays.poll(launch)}"
+                f"poll: {plays.poll(launch):g}"
+                if launch.own("poll")
+                else f"no poll, which means {plays.poll(launch):g}"
             )
             yield task.fault(
                 f"{launch.called} has {poll}: it has waited for its job and removed the job file before {task.called}"

@@ -317,3 +317,22 @@ def test_a_big_playbook_takes_a_moment(tmp_path: Path) -> None:
     began = time.monotonic()
     assert look(site, tmp_path).findings == []
     assert time.monotonic() - began < 30
+
+
+def test_what_ansible_cfg_says_is_in_force(tmp_path: Path) -> None:
+    text = play(LAUNCH.replace("poll", "become: true, poll") + ASK)
+    assert ids(tmp_path, text) == ["BGA001"]
+    write(tmp_path, {"ansible.cfg": "[privilege_escalation]\nbecome = True\n"})
+    assert ids(tmp_path, text) == []
+    assert ids(tmp_path, play(LAUNCH + ASK + "  become: false\n")) == ["BGA001"]
+    write(tmp_path, {"ansible.cfg": "[defaults]\nasync_dir = /var/spool/jobs\npoll_interval = 0\n"})
+    assert ids(tmp_path, text) == []
+    assert ids(tmp_path, play(LAUNCH.replace("poll: 0, ", "") + ASK)) == []
+
+
+def test_files_of_variables_that_are_encrypted_leave_all_unknown(tmp_path: Path) -> None:
+    text = play(
+        LAUNCH.replace("600", "'{{ limit }}'") + SHORT, "hosts: all\nvars: {limit: 600}\nvars_files: [more.yml]"
+    )
+    assert ids(tmp_path, text, more="$ANSIBLE_VAULT;1.1;AES256\n61\n") == []
+    assert ids(tmp_path, text, more="# nothing\n") == ["BGA009"]
