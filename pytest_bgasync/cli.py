@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 
 from pytest_bgasync.engine import find
 from pytest_bgasync.errors import BgasyncError
@@ -21,6 +22,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--bgasync-engine", metavar="URL", action="append", help="the engine to clean, as pytest's; may be repeated"
     )
     clean.set_defaults(command=_clean)
+    rules = commands.add_parser(
+        "audit-rules", help="print the folder with the rules of --bgasync-audit for ansible-lint's option -r"
+    )
+    rules.set_defaults(command=_audit_rules)
     chosen = parser.parse_args(arguments)
     try:
         chosen.command(chosen)
@@ -28,6 +33,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"bgasync: {problem}\n")
         return 1
     return 0
+
+
+def _audit_rules(_: argparse.Namespace) -> None:
+    sys.stdout.write(f"{Path(__file__).parent / 'audit' / 'ansible_lint'}\n")
 
 
 def _clean(chosen: argparse.Namespace) -> None:

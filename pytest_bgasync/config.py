@@ -10,6 +10,7 @@ from pathlib import Path
 
 from docker.utils import parse_bytes
 
+from pytest_bgasync.audit.ignore import Ignore, parse_ignores
 from pytest_bgasync.clock import checked_scale
 from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.scenario import Limits
@@ -53,6 +54,9 @@ class Settings:
     cover_json: Path | None = None
     cover_least: float | None = None
     """How many of a hundred tasks must have run."""
+    audit: bool = False
+    """Whether playbooks are read and told what is wrong with them."""
+    audit_ignore: tuple[Ignore, ...] = ()
 
 
 def parse_settings(
@@ -74,6 +78,8 @@ def parse_settings(
     cover: bool = False,
     cover_json: str | None = None,
     cover_least: str | None = None,
+    audit: bool = False,
+    audit_ignore: Sequence[str] = (),
 ) -> Settings:
     """Return the settings; raises UsageProblem.
 
@@ -119,6 +125,8 @@ def parse_settings(
         cover=cover or cover_json is not None or cover_least is not None,
         cover_json=Path(cover_json).absolute() if cover_json else None,
         cover_least=_percent(cover_least) if cover_least is not None else None,
+        audit=audit,
+        audit_ignore=parse_ignores(audit_ignore),
     )
 
 

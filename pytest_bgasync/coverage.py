@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
-import yaml
+from yaml.nodes import Node, ScalarNode, SequenceNode
 
 from pytest_bgasync.every import ENDS
+from pytest_bgasync.nodes import entries, keys, read, text
 from pytest_bgasync.runs import Run
 
 _LISTS = ("pre_tasks", "tasks", "post_tasks", "handlers")
@@ -172,7 +173,7 @@ def _known(seen: Iterable[Path], root: Path, playbooks: Path) -> set[Path]:
     found = set(seen)
     roles = [place / "roles" for place in (root, playbooks)]
     roles += [parent for path in found for parent in path.parents if parent.name == "roles"]
-    found.update(path for path in playbooks.glob("*.y*ml") if any(map(_is_play, _entries(path))))
+    found.update(path for path in playbooks.glob("*.y*ml") if any(map(_is_play, entries(read(path)))))
     for folder in set(roles):
         for part in ("tasks", "handlers"):
             found.update(folder.glob(f"*/{part}/**/*.y*ml"))
@@ -181,54 +182,30 @@ def _known(seen: Iterable[Path], root: Path, playbooks: Path) -> set[Path]:
     while todo:
         if (path := todo.pop()) not in known and path.is_file():
             known.add(path)
-            todo += [(path.parent / name).resolve() for name in _included(_compose(path))]
+            todo += [(path.parent / name).resolve() for name in _included(read(path))]
     return known
 
 
-def _included(node: yaml.Node | None) -> Iterator[str]:
+def _included(node: Node | None) -> Iterator[str]:
     """Yield the names of files that tasks below a node include, as far as they can be read off it."""
-    for key, value in _keys(node).items():
+    for key, value in keys(node).items():
         if key.rpartition(".")[2] in _INCLUDES:
-            file = _keys(value).get("file", value)
-            if isinstance(file, yaml.ScalarNode) and "{{" not in file.value:
+            file = keys(value).get("file", value)
+            if isinstance(file, ScalarNode) and "{{" not in file.value:
                 yield file.value
         yield from _included(value)
-    for entry in node.value if isinstance(node, yaml.SequenceNode) else ():
+    for entry in entries(node):
         yield from _included(entry)
 
 
-def _compose(path: Path) -> yaml.Node | None:
-    """Return the content of a file, None where it is not plain YAML, or has no end."""
-    try:
-        document: yaml.Node | None = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        _raise_if_endless(document, set())
-    except (OSError, ValueError, yaml.YAMLError, RecursionError):
-        return None
-    return document
-
-
-def _raise_if_endless(node: yaml.Node | None, ended: set[int]) -> None:
-    """Raise RecursionError for a node that holds itself, as an alias can; ``ended`` are those known not to."""
-    if isinstance(node, yaml.CollectionNode) and id(node) not in ended:
-        for part in node.value:
-            for inner in part if isinstance(part, tuple) else (part,):
-                _raise_if_endless(inner, ended)
-        ended.add(id(node))
-
-
-def _entries(path: Path) -> Sequence[yaml.Node]:
-    document = _compose(path)
-    return document.value if isinstance(document, yaml.SequenceNode) else ()
-
-
-def _is_play(entry: yaml.Node) -> bool:
-    return not {"hosts", *_LISTS}.isdisjoint(_keys(entry))
+def _is_play(entry: Node) -> bool:
+    return not {"hosts", *_LISTS}.isdisjoint(keys(entry))
 
 
 def statements(path: Path) -> Iterator[Statement]:
     """Yield the tasks of a playbook or of a file of tasks, in order; none of a file that is not plain YAML."""
-    for entry in _entries(path):
-        parts = _keys(entry)
+    for entry in entries(read(path)):
+        parts = keys(entry)
         if _is_play(entry):
             for name in _LISTS:
                 yield from _tasks(parts.get(name), trouble=False)
@@ -236,38 +213,33 @@ def statements(path: Path) -> Iterator[Statement]:
             yield from _task(entry, trouble=False)
 
 
-def _tasks(node: yaml.Node | None, *, trouble: bool) -> Iterator[Statement]:
-    for entry in node.value if isinstance(node, yaml.SequenceNode) else ():
+def _tasks(node: Node | None, *, trouble: bool) -> Iterator[Statement]:
+    for entry in entries(node):
         yield from _task(entry, trouble=trouble)
 
 
-def _task(node: yaml.Node, *, trouble: bool) -> Iterator[Statement]:
-    keys = _keys(node)
-    if not keys or any("import_playbook" in key or key.rpartition(".")[2] == "meta" for key in keys):
+def _task(node: Node, *, trouble: bool) -> Iterator[Statement]:
+    parts = keys(node)
+    if not parts or any("import_playbook" in key or key.rpartition(".")[2] == "meta" for key in parts):
         return
-    name = _text(keys.get("name"))
-    trouble = trouble or any(_TROUBLE.search(text) for text in (name, _text(keys.get("when"))))
-    if any(part in keys for part in _PARTS):
+    name = _said(parts.get("name"))
+    trouble = trouble or any(_TROUBLE.search(said) for said in (name, _said(parts.get("when"))))
+    if any(part in parts for part in _PARTS):
         for part in _PARTS:
-            yield from _tasks(keys.get(part), trouble=trouble or part == "rescue")
+            yield from _tasks(parts.get(part), trouble=trouble or part == "rescue")
         return
-    limit = keys.get("async")
+    limit = parts.get("async")
     background = limit is not None and str(limit.value).strip() not in ("", "0")
-    if any(key.rpartition(".")[2] in ("import_tasks", "import_role") for key in keys):
+    if any(key.rpartition(".")[2] in ("import_tasks", "import_role") for key in parts):
         return  # Ansible puts their tasks in their place
-    yield Statement(node.start_mark.line + 1, name or next(iter(keys)), trouble, background)
+    yield Statement(node.start_mark.line + 1, name or next(iter(parts)), trouble, background)
 
 
-def _text(node: yaml.Node | None) -> str:
+def _said(node: Node | None) -> str:
     """Return what a name or a condition says; a list of conditions as one text."""
-    if isinstance(node, yaml.SequenceNode):
-        return " and ".join(map(_text, node.value))
-    return str(node.value) if isinstance(node, yaml.ScalarNode) else ""
-
-
-def _keys(node: yaml.Node | None) -> dict[str, yaml.Node]:
-    pairs = node.value if isinstance(node, yaml.MappingNode) else ()
-    return {key.value: value for key, value in pairs if isinstance(key, yaml.ScalarNode)}
+    if isinstance(node, SequenceNode):
+        return " and ".join(map(_said, node.value))
+    return text(node)
 
 
 def _trouble_first(missing: Iterable[Statement]) -> list[Statement]:

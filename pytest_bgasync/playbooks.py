@@ -59,10 +59,14 @@ def check_playbook(path: Path, name: str | None = None) -> None:
             f"playbook {called} has no play: a playbook is a list of plays, each with hosts and tasks"
         )
     for play in plays:
-        entries = play.value if isinstance(play, yaml.MappingNode) else []
-        keys = {key.value for key, _ in entries if isinstance(key, yaml.ScalarNode)}
-        if not keys & _PLAY:
+        if not is_play(play):
             raise PlaybookProblem(
                 f"playbook {called} line {play.start_mark.line + 1}: this entry is no play,"
                 " it has neither hosts nor import_playbook (a file of tasks is not a playbook)"
             )
+
+
+def is_play(node: yaml.Node) -> bool:
+    """Say whether an entry of a playbook is a play, or the import of another playbook."""
+    pairs = node.value if isinstance(node, yaml.MappingNode) else []
+    return bool({key.value for key, _ in pairs if isinstance(key, yaml.ScalarNode)} & _PLAY)

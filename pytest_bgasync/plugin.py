@@ -15,7 +15,7 @@ from types import TracebackType
 
 import pytest
 
-from pytest_bgasync import fixtures
+from pytest_bgasync import collect, fixtures
 from pytest_bgasync.config import Settings, parse_settings
 from pytest_bgasync.coverage import Coverage, Report
 from pytest_bgasync.errors import BgasyncError, UsageProblem
@@ -88,6 +88,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--bgasync-cov-json", metavar="FILE", help="write that to a file, too")
     group.addoption("--bgasync-cov-fail-under", metavar="PERCENT", help="fail if fewer tasks have run")
+    group.addoption(
+        "--bgasync-audit",
+        action="store_true",
+        help="read the playbooks that are named, else those of the folder bgasync_playbooks, without running them, and"
+        " tell what is wrong with their background jobs",
+    )
     parser.addini("bgasync_strict", "whether what runs do with background jobs fails a test", default="true")
     parser.addini("bgasync_image", "image of the hosts: a name, or a folder with a Dockerfile", default="")
     parser.addini("bgasync_time_scale", "real seconds for one playbook second", default="1")
@@ -98,6 +104,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("bgasync_deadline", "real seconds after which a run is stopped", default="600")
     parser.addini("bgasync_boot", "real seconds in which a host that was started answers", default="60")
     parser.addini("bgasync_memory", "memory that one host may use", default="1g")
+    parser.addini(
+        "bgasync_audit_ignore", "rules that --bgasync-audit leaves out: BGA015, or BGA016:roles/legacy/*", "args"
+    )
     parser.addini("bgasync_pids", "number of processes that one host may have", default="1024")
 
 
@@ -122,8 +131,12 @@ def pytest_configure(config: pytest.Config) -> None:
             cover=config.getoption("--bgasync-cov"),
             cover_json=config.getoption("--bgasync-cov-json"),
             cover_least=config.getoption("--bgasync-cov-fail-under"),
+            audit=config.getoption("--bgasync-audit"),
+            audit_ignore=config.getini("bgasync_audit_ignore"),
             strict="false" if config.getoption("--bgasync-no-strict") else config.getini("bgasync_strict"),
         )
+        if config.stash[SETTINGS].audit:
+            config.stash[collect.TARGETS] = collect.find_targets(config, config.stash[SETTINGS])
     except UsageProblem as problem:
         raise pytest.UsageError(str(problem)) from None
     if config.stash[SETTINGS].cover and not hasattr(config, "workerinput"):
@@ -131,6 +144,10 @@ def pytest_configure(config: pytest.Config) -> None:
     config.stash[SERVICES] = Registry()
     progress: Progress = partial(_progress, config)
     config.stash[PROGRESS] = progress
+
+
+def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    return collect.collected(file_path, parent)
 
 
 def _worker_number(name: str) -> int:
@@ -255,6 +272,8 @@ def pytest_runtest_makereport(
     if report.failed:
         report.sections += fixtures.logs(item)
     if call.when == "teardown":
+        if isinstance(item, collect.AuditItem):
+            report.bgasync_audit = item.warnings(), [str(one) for one in item.told().ignored]  # type: ignore[attr-defined]
         if (covered := item.stash.get(SEEN, None)) is not None:
             report.bgasync_seen = covered  # type: ignore[attr-defined]
         report.bgasync_jobs = item.stash.get(JOB_LINES, [])  # type: ignore[attr-defined]
@@ -263,6 +282,7 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    _tell_audit(terminalreporter, config.stash[SETTINGS])
     tests: list[tuple[str, list[JobLine], list[tuple[str, str]]]] = [
         (report.nodeid, lines, report.bgasync_remarks)
         for reports in terminalreporter.stats.values()
@@ -280,6 +300,25 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     jobs = [line for _, lines, _ in tests for line in lines]
     count = sum(len(remarks) for *_, remarks in tests)
     terminalreporter.write_line(counted(jobs, count, shown=config.get_verbosity() > 0))
+
+
+def _tell_audit(terminalreporter: pytest.TerminalReporter, settings: Settings) -> None:
+    """Write what is told of playbooks that pass, and what of the ignore list was of no use."""
+    audits = [
+        report.bgasync_audit
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if hasattr(report, "bgasync_audit")
+    ]
+    lines = [line for warnings, _ in audits for line in warnings]
+    used = {word for _, ignored in audits for word in ignored}
+    if audits:
+        unused = [str(ignore) for ignore in settings.audit_ignore if str(ignore) not in used]
+        lines += [f"ini key bgasync_audit_ignore: {word} leaves nothing out: remove it" for word in unused]
+    if lines:
+        terminalreporter.section("audit of playbooks", sep="=")
+        for line in lines:
+            terminalreporter.write_line(line, yellow=True)
 
 
 class _Covering:

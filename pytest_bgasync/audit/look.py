@@ -1,0 +1,55 @@
+"""Reads a playbook and tells what the rules find in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pytest_bgasync.audit.model import Finding, Place, Rule, Severity, Task
+from pytest_bgasync.audit.noqa import ALL, silenced
+from pytest_bgasync.audit.plays import Plays
+from pytest_bgasync.audit.rules import RULES
+from pytest_bgasync.audit.walk import walk
+
+CRASHED = "this is a fault of pytest-bgasync: report it with the playbook; bgasync_audit_ignore leaves the rule out"
+
+
+@dataclass(frozen=True)
+class Audit:
+    """What was found in a playbook, in the order of files and lines; ``imported`` are the playbooks in it."""
+
+    findings: Sequence[Finding]
+    imported: frozenset[Path]
+
+
+def look(path: Path, root: Path, rules: Sequence[Rule] = RULES) -> Audit:
+    """Return what rules find in a playbook and all that it includes; raises OSError and NotYaml.
+
+    Roles and group_vars are looked for beside the playbook, and in ``root``.
+    """
+    book = walk(path, root)
+    plays = Plays(book)
+    told: dict[tuple[str, Place, str], Finding] = {}  # a crash is told beside what was found before it
+    noqa: dict[Path, Mapping[int, frozenset[str]]] = {}
+    for rule in rules:
+        for task in plays.tasks:
+            for finding, lines in _found(rule, task, plays):
+                file = finding.place.file
+                if file not in noqa:
+                    noqa[file] = silenced(file)
+                words = frozenset[str]().union(*(noqa[file].get(line, ()) for line in lines))
+                if not words & {ALL, finding.id}:
+                    told.setdefault((finding.id, finding.place, finding.cure), finding)
+    return Audit(sorted(told.values(), key=lambda finding: (finding.place, finding.id)), book.imported)
+
+
+def _found(rule: Rule, task: Task, plays: Plays) -> Iterator[tuple[Finding, tuple[int, ...]]]:
+    """Yield what one rule finds in one task, with the lines whose noqa counts; a crash of the rule, too."""
+    try:
+        for fault in rule.find(task, plays):
+            finding = Finding(rule.ID, rule.SEVERITY, fault.place, fault.problem, rule.CURE)
+            yield finding, (fault.place.line, *fault.also)
+    except Exception as error:  # noqa: BLE001  # whatever it is, a rule that crashed has not looked
+        problem = f"the rule crashed at {task.called} with {type(error).__name__}: {error}"
+        yield Finding(rule.ID, Severity.ERROR, task.place, problem, CRASHED), ()

@@ -1,0 +1,43 @@
+"""What can be read off a playbook: each module is one entry of the catalogue, and its number is that of its id."""
+
+from __future__ import annotations
+
+from pytest_bgasync.audit.model import Rule
+from pytest_bgasync.audit.rules import (
+    asked_as_another_user,
+    delegated,
+    ends_with_session,
+    finished_is_no_bool,
+    gives_up,
+    hidden_launch_only,
+    launched_once,
+    never_reached,
+    no_async_here,
+    no_rc,
+    nobody_asks,
+    other_folder,
+    poll_above_limit,
+    poll_without_limit,
+    polled_already,
+    skipped_launch,
+)
+
+#: In the order of their ids.
+RULES: tuple[Rule, ...] = (
+    asked_as_another_user,
+    polled_already,
+    launched_once,
+    delegated,
+    other_folder,
+    skipped_launch,
+    gives_up,
+    poll_above_limit,
+    poll_without_limit,
+    nobody_asks,
+    no_rc,
+    never_reached,
+    finished_is_no_bool,
+    hidden_launch_only,
+    ends_with_session,
+    no_async_here,
+)

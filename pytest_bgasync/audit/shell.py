@@ -1,0 +1,202 @@
+"""What a shell would make of a command: which parts of it go to the background."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from jinja2 import TemplateError
+
+from pytest_bgasync.audit.templates import tokens
+
+_FILLER = "jinja"
+
+
+@dataclass
+class Script:
+    """A text as a shell reads it: the words of each part that is followed by ``&``, and all words."""
+
+    background: list[list[str]] = field(default_factory=list)
+    words: list[str] = field(default_factory=list)
+    slip: bool = False
+    """Whether ``2&>1`` stands where ``2>&1`` must have been meant."""
+
+
+def read(text: str) -> Script | None:
+    """Return what is in a text, None where it cannot be read."""
+    try:
+        plain = "".join(_plain(text))
+    except TemplateError:
+        return None
+    reader = _Reader(plain)
+    try:
+        return reader.read()
+    except IndexError:  # a quote or bracket that is never closed
+        return None
+
+
+def names(words: list[str]) -> set[str]:
+    """Return what words may name as commands, also inside of quotes, without folders."""
+    return {part.strip("();{}'\"").rpartition("/")[2] for word in words for part in word.split()}
+
+
+def _plain(text: str) -> list[str]:
+    """Return a text with a word in the place of each template."""
+    parts, inside = [], False
+    for kind, value in tokens(text):
+        if kind in ("variable_begin", "block_begin", "comment_begin"):
+            inside = True
+        elif kind in ("variable_end", "block_end", "comment_end"):
+            inside = False
+            parts.append(_FILLER if kind == "variable_end" else " ")
+        elif not inside:
+            parts.append(value)
+    return parts
+
+
+class _Reader:
+    """Reads a text letter by letter, as POSIX describes tokens of a shell."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._at = 0
+        self._word: str | None = None
+        self._frames: list[tuple[list[str], list[str]]] = [([], [])]
+        self._endings: list[str] = []
+        self._script = Script()
+
+    def read(self) -> Script:
+        while self._at < len(self._text):
+            self._step(self._text[self._at])
+        self._end_word()
+        return self._script
+
+    def _step(self, letter: str) -> None:
+        following = self._text[self._at + 1 : self._at + 2]
+        if letter == "\\":
+            self._add(following if following != "\n" else "")
+            self._at += 2
+        elif letter in "'\"`":
+            self._quoted(letter)
+        elif letter == "$" and following in ("(", "{"):
+            self._nested(following, {"(": ")", "{": "}"}[following])
+        elif letter == "#" and self._word is None:
+            self._at = (self._text + "\n").index("\n", self._at)
+        elif letter == "<" and following == "<":
+            self._heredoc()
+        elif letter in "<>":
+            self._end_word()
+            self._at += 2 if following in ("&", ">", "|") else 1
+        elif letter == "&":
+            self._ampersand(following)
+        elif letter in "|;\n":
+            self._separator(letter, following)
+        elif letter == "(" and following == "(" and self._word is None:
+            self._nested("(", ")", skip=0)
+        elif letter in "()":
+            self._end_word()
+            self._bracket(opens=letter == "(")
+            self._at += 1
+        elif letter.isspace():
+            self._end_word()
+            self._at += 1
+        else:
+            self._add(letter)
+            self._at += 1
+
+    def _add(self, letters: str) -> None:
+        self._word = (self._word or "") + letters
+
+    def _end_word(self) -> None:
+        if self._word in ("{", "}"):
+            self._bracket(opens=self._word == "{")
+        elif self._word is not None:
+            self._frames[-1][0].append(self._word)
+            self._script.words.append(self._word)
+        self._word = None
+
+    def _bracket(self, *, opens: bool) -> None:
+        if opens:
+            self._frames.append(([], []))
+        elif len(self._frames) > 1:
+            current, group = self._frames.pop()
+            self._frames[-1][0].extend([*group, *current])
+
+    def _end_list(self, *, background: bool) -> None:
+        self._end_word()
+        current, group = self._frames[-1]
+        if background and current:
+            self._script.background.append([*current])
+        group += current
+        current.clear()
+
+    def _ampersand(self, following: str) -> None:
+        if following == ">":
+            # Where the number is no word of its own it was to be redirected.
+            behind = self._text[self._at + 2 : self._at + 3]
+            self._script.slip = self._script.slip or (self._word in ("1", "2") and behind in ("1", "2"))
+            self._end_word()
+            self._at += 2
+        elif following == "&":
+            self._end_word()
+            self._at += 2
+        else:
+            self._end_list(background=True)
+            self._at += 1
+
+    def _separator(self, letter: str, following: str) -> None:
+        if letter == "|":
+            self._end_word()
+            self._at += 2 if following in ("|", "&") else 1
+            return
+        self._end_list(background=False)
+        self._at += 1
+        if letter == "\n":
+            for ending in self._endings:
+                self._skip_to(ending)
+            self._endings.clear()
+
+    def _skip_to(self, ending: str) -> None:
+        while self._at < len(self._text):
+            line, _, _ = self._text[self._at :].partition("\n")
+            self._at += len(line) + 1
+            if line.strip() == ending:
+                return
+
+    def _heredoc(self) -> None:
+        self._end_word()
+        if self._text[self._at : self._at + 3] == "<<<":
+            self._at += 3
+            return
+        self._at += 2
+        while self._text[self._at] in "- \t":
+            self._at += 1
+        begin = self._at
+        while self._at < len(self._text) and self._text[self._at] not in " \t\n;&|<>)":
+            self._at += 1
+        self._endings.append(self._text[begin : self._at].strip("'\"").lstrip("\\"))
+
+    def _quoted(self, quote: str) -> None:
+        self._add("")
+        self._at += 1
+        while self._text[self._at] != quote:
+            if self._text[self._at] == "\\" and quote != "'":
+                self._at += 1
+            self._add(self._text[self._at])
+            self._at += 1
+        self._at += 1
+
+    def _nested(self, opening: str, closing: str, skip: int = 1) -> None:
+        """Take what is in brackets as a part of the word."""
+        self._add("")
+        self._at += skip
+        depth = 0
+        while True:
+            letter = self._text[self._at]
+            if letter in "'\"":
+                self._quoted(letter)
+                continue
+            depth += {opening: 1, closing: -1}.get(letter, 0)
+            self._add(letter)
+            self._at += 1
+            if depth == 0:
+                return

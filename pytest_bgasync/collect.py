@@ -1,0 +1,127 @@
+"""``--bgasync-audit``: playbooks as items of pytest that are read and not run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pytest_bgasync.audit.session import Told, audit_all, line
+from pytest_bgasync.config import Settings
+from pytest_bgasync.errors import BgasyncError, UsageProblem
+from pytest_bgasync.nodes import NotYaml, compose, entries
+from pytest_bgasync.playbooks import is_play
+
+_ENDINGS = (".yml", ".yaml")
+
+
+class AuditFailed(BgasyncError):
+    """A playbook has faults; the text lists them."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What is audited: files that were named, whatever is in them, and the playbooks in some folders."""
+
+    files: frozenset[Path]
+    folders: frozenset[Path]
+    settings: Settings
+
+    def has(self, path: Path) -> bool:
+        """Say whether a file is to be audited."""
+        if path.resolve() in self.files:
+            return True
+        return path.suffix in _ENDINGS and path.parent.resolve() in self.folders and is_playbook(path)
+
+
+TARGETS = pytest.StashKey[Targets]()
+_TOLD = pytest.StashKey[dict[Path, Told]]()
+
+
+def find_targets(config: pytest.Config, settings: Settings) -> Targets:
+    """Return what is to be audited, and add the folder of playbooks to pytest's arguments where none of them is one.
+
+    Raises UsageProblem where there is nothing.
+    """
+    given = config.args if config.args_source is pytest.Config.ArgsSource.ARGS else []
+    places = [(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in given]
+    files = frozenset(place for place in places if place.is_file() and place.suffix in _ENDINGS)
+    folders = frozenset(place for place in places if place.is_dir() and _playbooks(place))
+    own = settings.playbooks.resolve()
+    if files or folders:
+        if _playbooks(own) and any(own.is_relative_to(place) for place in folders):
+            folders |= {own}
+        return Targets(files, folders, settings)
+    if not _playbooks(own):
+        raise UsageProblem(
+            f"--bgasync-audit: there is no playbook in {own}: name playbooks, or their folder with the ini key"
+            " bgasync_playbooks"
+        )
+    starts = places or [(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in config.args]
+    if not any(own.is_relative_to(start) for start in starts):
+        config.args.append(str(own))
+    return Targets(frozenset(), frozenset({own}), settings)
+
+
+def _playbooks(folder: Path) -> list[Path]:
+    return [path for path in sorted(folder.glob("*.y*ml")) if path.suffix in _ENDINGS and is_playbook(path)]
+
+
+def is_playbook(path: Path) -> bool:
+    """Say whether a file has a play, or may be meant to: one that is no YAML fails its item, and is not passed over."""
+    try:
+        text = path.read_text(encoding="utf-8")
+        return not text.startswith("$ANSIBLE_VAULT") and any(map(is_play, entries(compose(text))))
+    except (OSError, UnicodeDecodeError, NotYaml):
+        return True
+
+
+def collected(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+    """Return the collector of a file that is to be audited, None for any other."""
+    targets = parent.config.stash.get(TARGETS, None)
+    return Playbook.from_parent(parent, path=path) if targets is not None and targets.has(path) else None
+
+
+class Playbook(pytest.File):
+    """A playbook, which has one item."""
+
+    def collect(self) -> Iterator[pytest.Item]:
+        yield AuditItem.from_parent(self, name="audit")
+
+
+class AuditItem(pytest.Item):
+    """The audit of a playbook: fails with all findings if one of them is an error."""
+
+    def runtest(self) -> None:
+        told = self.told()
+        if told.problem:
+            raise AuditFailed(told.problem)
+        if told.fails:
+            raise AuditFailed("\n".join(self._lines(told)))
+
+    def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], style: Any = None) -> Any:
+        if isinstance(excinfo.value, AuditFailed):
+            return str(excinfo.value)
+        return super().repr_failure(excinfo, style)
+
+    def reportinfo(self) -> tuple[Path, None, str]:
+        return self.path, None, f"audit of {self.path.name}"
+
+    def warnings(self) -> list[str]:
+        """Return the findings of a playbook that passes."""
+        told = self.told()
+        return [] if told.fails else self._lines(told)
+
+    def told(self) -> Told:
+        """Return what is told of this playbook, beside the others of the session."""
+        stash, settings = self.session.stash, self.config.stash[TARGETS].settings
+        if _TOLD not in stash:
+            items = [item.path for item in self.session.items if isinstance(item, AuditItem)]
+            stash[_TOLD] = audit_all(list(dict.fromkeys(items)), settings.root, settings.audit_ignore)
+        return stash[_TOLD][self.path]
+
+    def _lines(self, told: Told) -> list[str]:
+        return [line(finding, self.config.stash[TARGETS].settings.root) for finding in told.findings]

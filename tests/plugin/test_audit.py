@@ -1,0 +1,309 @@
+"""--bgasync-audit: playbooks are collected, read and not run. No engine is needed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from .inner import assert_no_insides
+
+ROOT = Path(__file__).parent.parent.parent
+
+GOOD = """
+- hosts: all
+  tasks:
+    - {name: Launch, command: work, async: 60, poll: 0, register: job}
+    - name: Ask
+      async_status: {jid: "{{ job.ansible_job_id }}"}
+      register: answer
+      until: answer is finished
+      retries: 12
+      delay: 5
+"""
+LATE = GOOD.replace("poll: 0", "poll: 90").replace("register: job", "register: other").split("    - name: Ask")[0]
+LEFT = GOOD.split("    - name: Ask")[0]
+#: The faults of a well-known text on background jobs, in words of our own.
+NAIVE = """
+- name: Migrate
+  hosts: all
+  tasks:
+    - name: Launch
+      ansible.builtin.command: migrate
+      async: 3600
+      poll: 0
+      register: launched
+    - name: Ask
+      ansible.builtin.async_status: {jid: "{{ launched.ansible_job_id }}"}
+      register: answer
+      until: answer.finished
+      retries: 240
+      delay: 15
+      failed_when: false
+    - name: Tell of the success
+      ansible.builtin.debug: {msg: migrated}
+      when: answer.finished and answer.rc == 0
+    - when: answer.finished is false or answer.rc | default(1) != 0
+      block:
+        - name: Undo
+          ansible.builtin.command: undo
+        - name: Call for help
+          ansible.builtin.shell: curl https://hooks.example.com/help
+          async: 30
+          poll: 0
+- name: Back up
+  hosts: all
+  tasks:
+    - name: Dump
+      ansible.builtin.command: dump {{ item }}
+      loop: [one, two]
+      async: 3600
+      poll: 0
+      register: dumps
+    - name: Ask for each
+      ansible.builtin.async_status: {jid: "{{ item.ansible_job_id }}"}
+      register: answers
+      until: answers.finished
+      retries: 240
+      delay: 15
+      loop: "{{ dumps.results }}"
+    - name: Tell of each
+      ansible.builtin.debug:
+        msg: "{{ item.item.item }}: {{ 'fine' if item.rc == 0 else 'broken' }}"
+      loop: "{{ answers.results }}"
+"""
+
+
+def write(pytester: pytest.Pytester, **files: str) -> None:
+    for name, text in files.items():
+        path = pytester.path / f"{name.replace('__', '/')}.yml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def run(pytester: pytest.Pytester, *args: str) -> tuple[int, str]:
+    """Return the exit status and the output."""
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider", "--bgasync-audit", *args)
+    output = result.stdout.str() + result.stderr.str()
+    assert_no_insides(output)
+    return int(result.ret), output
+
+
+def test_the_playbooks_of_the_folder_are_items(pytester: pytest.Pytester) -> None:
+    write(pytester, playbooks__good=GOOD, playbooks__late=LATE, playbooks__left=LEFT, playbooks__vars="a: 1\n")
+    rc, output = run(pytester, "-v")
+    assert rc == 1
+    for line in (
+        "playbooks/good.yml::audit PASSED",
+        "playbooks/late.yml::audit FAILED",
+        "playbooks/left.yml::audit PASSED",
+    ):
+        assert line in output
+    assert "vars.yml" not in output
+    assert (
+        "playbooks/late.yml:4:48: BGA011 error: task 'Launch' has async: 60 and asks only after poll: 90 s."
+        " Cure: make poll a small part of async" in output
+    )
+    assert "playbooks/left.yml:4:7: BGA015 warning: task 'Launch' launches a job, and no status asks for job." in output
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_without_arguments_tests_and_playbooks_are_collected(pytester: pytest.Pytester, workers: str) -> None:
+    pytester.makeini("[pytest]\ntestpaths = tests")
+    write(pytester, playbooks__late=LATE, playbooks__left=LEFT, tests__late=LATE)
+    (pytester.path / "tests/test_one.py").write_text("def test_one(): pass")
+    rc, output = run(pytester, "-rN", "-n", workers)
+    assert rc == 1
+    assert "1 failed, 2 passed" in output
+    assert output.count("BGA011 error") == 1
+    assert output.count("BGA015 warning") == 1
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_what_is_named_is_audited_and_nothing_else(pytester: pytest.Pytester, workers: str) -> None:
+    write(pytester, playbooks__late=LATE, site=GOOD, deploy__one=GOOD, deploy__more__two=LATE)
+    rc, output = run(pytester, "-n", workers, "site.yml", "deploy")
+    assert rc == 0
+    assert "2 passed" in output
+
+
+def test_a_folder_of_tests_leaves_the_folder_of_playbooks_in(pytester: pytest.Pytester) -> None:
+    write(pytester, playbooks__good=GOOD)
+    pytester.mkdir("tests").joinpath("test_one.py").write_text("def test_one(): pass")
+    rc, output = run(pytester, "tests")
+    assert rc == 0
+    assert "2 passed" in output
+
+
+def test_one_item_can_be_chosen(pytester: pytest.Pytester) -> None:
+    write(pytester, playbooks__good=GOOD, playbooks__late=LATE)
+    rc, output = run(pytester, "playbooks/good.yml::audit")
+    assert rc == 0
+    assert "1 passed" in output
+
+
+def test_without_the_option_no_playbook_is_collected(pytester: pytest.Pytester) -> None:
+    write(pytester, playbooks__late=LATE)
+    result = pytester.runpytest_subprocess()
+    assert result.ret == pytest.ExitCode.NO_TESTS_COLLECTED
+    result = pytester.runpytest_subprocess("playbooks/late.yml")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+
+
+def test_faults_of_a_well_known_text_are_found_and_nothing_else(pytester: pytest.Pytester) -> None:
+    write(pytester, site=NAIVE)
+    rc, output = run(pytester, "site.yml", "-rN")
+    assert rc == 1
+    found = [line.split()[:3] for line in output.splitlines() if line.startswith("site.yml:")]
+    assert found == [
+        ["site.yml:19:7:", "BGA016", "error:"],
+        ["site.yml:20:7:", "BGA020", "error:"],
+        ["site.yml:24:11:", "BGA015", "warning:"],
+        ["site.yml:46:14:", "BGA017", "error:"],
+    ]
+
+
+def test_the_playbooks_of_the_project_have_no_fault(pytester: pytest.Pytester) -> None:
+    rc, output = run(pytester, str(ROOT / "playbooks"))
+    assert rc == 0
+    assert f"{len(list((ROOT / 'playbooks').glob('*.yml')))} passed" in output
+    assert "BGA0" not in output
+
+
+def test_a_fault_of_a_role_is_told_once_at_its_own_place(pytester: pytest.Pytester) -> None:
+    role = "- hosts: all\n  roles: [one]\n"
+    write(
+        pytester, playbooks__a=role, playbooks__b=role, playbooks__roles__one__tasks__main="- {command: x, poll: 0}\n"
+    )
+    rc, output = run(pytester, "-rN")
+    assert rc == 1
+    assert "1 failed, 1 passed" in output
+    assert output.count("BGA012") == 1
+    assert "playbooks/roles/one/tasks/main.yml:1:16: BGA012 error" in output
+    rc, output = run(pytester, "-rN", "playbooks/b.yml")
+    assert output.count("BGA012") == 1
+
+
+def test_a_playbook_that_another_one_imports_is_judged_with_what_comes_before_it(pytester: pytest.Pytester) -> None:
+    head, ask = GOOD.split("    - name: Ask")
+    write(
+        pytester,
+        playbooks__ask="- hosts: all\n  tasks:\n    - name: Ask" + ask,
+        playbooks__launch=head,
+        playbooks__site="- import_playbook: launch.yml\n- import_playbook: ask.yml\n",
+    )
+    rc, output = run(pytester)
+    assert rc == 0
+    assert "BGA" not in output
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("- hosts: [all\n", "playbook site.yml line 2, column 1 is not YAML: "),
+        ("a: 1\n", "playbook site.yml has no play"),
+        ("", "playbook site.yml is empty"),
+        ("- command: x\n", "playbook site.yml line 1: this entry is no play"),
+        ("$ANSIBLE_VAULT;1.1;AES256\n61\n", "playbook site.yml is encrypted: decrypt it for the audit"),
+        ("- &a\n  hosts: all\n  tasks: [*a]\n", "playbook site.yml line 1 cannot be read"),
+    ],
+)
+def test_a_file_that_is_no_playbook_fails_its_item_in_one_sentence(
+    pytester: pytest.Pytester, text: str, sentence: str
+) -> None:
+    write(pytester, site=text, good=GOOD)
+    rc, output = run(pytester, "site.yml", "good.yml", "-rN")
+    assert rc == 1
+    assert "1 failed, 1 passed" in output
+    assert output.count(sentence) == 1, output
+
+
+def test_a_broken_file_in_the_folder_is_not_passed_over(pytester: pytest.Pytester) -> None:
+    write(pytester, playbooks__broken="- hosts: [\n", playbooks__good=GOOD)
+    rc, output = run(pytester)
+    assert rc == 1
+    assert "1 failed, 1 passed" in output
+
+
+def test_where_there_is_nothing_to_audit_a_sentence_says_so(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile("def test_one(): pass")
+    rc, output = run(pytester)
+    assert rc == pytest.ExitCode.USAGE_ERROR
+    assert f"--bgasync-audit: there is no playbook in {pytester.path / 'playbooks'}: name playbooks" in output
+
+
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_rules_are_left_out_everywhere_or_in_some_files(pytester: pytest.Pytester, workers: str) -> None:
+    write(pytester, playbooks__late=LATE, playbooks__later=LATE)
+    pytester.makeini("[pytest]\nbgasync_audit_ignore = BGA011:playbooks/late.* BGA015")
+    rc, output = run(pytester, "-rN", "-n", workers)
+    assert rc == 1
+    assert "1 failed, 1 passed" in output
+    assert "playbooks/later.yml:4:48: BGA011" in output
+    assert "BGA015 leaves nothing out: remove it" in output
+    pytester.makeini("[pytest]\nbgasync_audit_ignore = BGA011, BGA030")
+    rc, output = run(pytester, "-n", workers)
+    assert rc == 0
+    assert "ini key bgasync_audit_ignore: BGA030 leaves nothing out: remove it" in output
+    assert output.count("leaves nothing out") == 1
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        ("BGA999", "ini key bgasync_audit_ignore: 'BGA999' is no rule; write an id"),
+        ("everything", "ini key bgasync_audit_ignore: 'everything' is no rule"),
+        ("BGA015:", "ini key bgasync_audit_ignore: 'BGA015:' names no files behind its colon"),
+    ],
+)
+def test_an_unknown_id_is_refused(pytester: pytest.Pytester, value: str, sentence: str) -> None:
+    write(pytester, playbooks__good=GOOD)
+    pytester.makeini(f"[pytest]\nbgasync_audit_ignore = {value}")
+    rc, output = run(pytester)
+    assert rc == pytest.ExitCode.USAGE_ERROR
+    assert sentence in output
+
+
+def test_a_crash_of_a_rule_is_an_error_with_its_id_and_the_place(pytester: pytest.Pytester) -> None:
+    write(pytester, playbooks__good=GOOD)
+    pytester.makeconftest(
+        """
+        from pytest_bgasync.audit.rules import RULES
+
+        def crash(task, plays):
+            raise ZeroDivisionError("by nothing")
+
+        RULES[0].find = crash
+        """
+    )
+    rc, output = run(pytester, "-rN")
+    assert rc == 1
+    assert "playbooks/good.yml:4:7: BGA001 error: the rule crashed at task 'Launch' with ZeroDivisionError" in output
+
+
+def test_a_crash_outside_of_a_rule_fails_the_item_and_no_other(pytester: pytest.Pytester) -> None:
+    write(pytester, playbooks__bad=GOOD.replace("Launch", "Break"), playbooks__good=GOOD)
+    pytester.makeconftest(
+        """
+        from pytest_bgasync.audit import look
+
+        walk = look.walk
+
+        def crash(path, root):
+            return walk(path, root) if path.name == "good.yml" else 1 / 0
+
+        look.walk = crash
+        """
+    )
+    rc, output = run(pytester, "-rN")
+    assert rc == 1
+    assert "1 failed, 1 passed" in output
+    assert "the audit of playbook playbooks/bad.yml crashed with ZeroDivisionError" in output
+
+
+def test_a_hundred_playbooks_take_a_few_seconds(pytester: pytest.Pytester) -> None:
+    """No time is asserted here: pytest says it, and the figure is in docs/audit.md."""
+    write(pytester, **{f"playbooks__p{number}": GOOD * 3 for number in range(100)})
+    rc, output = run(pytester, "-q")
+    assert rc == 0
+    assert "100 passed" in output
