@@ -67,9 +67,13 @@ class Difference:
     old: str
     new: str
 
+    @property
+    def subject(self) -> str:
+        """What it is about, with its host."""
+        return f"{self.host}: {self.what}" if self.host else self.what
+
     def __str__(self) -> str:
-        host = f"{self.host}: " if self.host else ""
-        return f"{host}{self.what}: {self.old} -> {self.new}"
+        return f"{self.subject}: {self.old} -> {self.new}"
 
 
 def behaviours(record: Record, *, durations: bool = False) -> list[Behaviour]:
@@ -106,20 +110,26 @@ def differences(
     return found
 
 
-def lines(differences: Iterable[Difference]) -> Iterator[str]:
-    """Yield differences as text, by playbook; tests that differ in the same way stand together."""
+def grouped(differences: Iterable[Difference]) -> Iterator[tuple[str, list[tuple[list[str], list[Difference]]]]]:
+    """Yield differences by playbook; tests that differ in the same way stand together."""
     ordered = sorted(differences, key=lambda one: one.playbook)
     for playbook, group in groupby(ordered, key=lambda one: one.playbook):
-        yield playbook
-        by_test: dict[str, list[str]] = {}
+        by_test: dict[str, list[Difference]] = {}
         for one in group:
-            by_test.setdefault(one.test, []).append(str(one))
-        tests: dict[tuple[str, ...], list[str]] = {}
-        for test, texts in by_test.items():
-            tests.setdefault(tuple(texts), []).append(test)
-        for shared, names in tests.items():
-            yield from (f"  {name}" for name in names if name)
-            yield from (f"    {text}" for text in shared)
+            by_test.setdefault(one.test, []).append(one)
+        alike: dict[tuple[str, ...], list[str]] = {}
+        for test, own in by_test.items():
+            alike.setdefault(tuple(map(str, own)), []).append(test)
+        yield playbook, [(tests, by_test[tests[0]]) for tests in alike.values()]
+
+
+def lines(differences: Iterable[Difference]) -> Iterator[str]:
+    """Yield differences as text, by playbook."""
+    for playbook, groups in grouped(differences):
+        yield playbook
+        for tests, own in groups:
+            yield from (f"  {test}" for test in tests if test)
+            yield from (f"    {one}" for one in own)
 
 
 def _behaviour(run: Record, durations: bool) -> Behaviour:
