@@ -69,7 +69,9 @@ def _compare(chosen: argparse.Namespace) -> int:
         sys.stdout.write(f"{line}\n")
     both = len({*left.outcomes} & {*right.outcomes})
     differ = len({one.test for one in found})
-    sys.stdout.write(f"{both} tests on {left.title} and {right.title}, {differ or 'none'} with a difference\n")
+    sys.stdout.write(
+        f"{both} test{'' if both == 1 else 's'} on {left.title} and {right.title}, {differ or 'none'} with a difference\n"
+    )
     return 1 if found else 0
 
 
