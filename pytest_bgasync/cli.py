@@ -68,9 +68,9 @@ def _compare(chosen: argparse.Namespace) -> int:
     for line in table(found, left.title, right.title) if found else ():
         sys.stdout.write(f"{line}\n")
     both = len({*left.outcomes} & {*right.outcomes})
-    differ = len({one.test for one in found})
+    differ = len({one.test for one in found}) or "none"
     sys.stdout.write(
-        f"{both} test{'' if both == 1 else 's'} on {left.title} and {right.title}, {differ or 'none'} with a difference\n"
+        f"{both} test{'' if both == 1 else 's'} on {left.title} and {right.title}, {differ} with a difference\n"
     )
     return 1 if found else 0
 
