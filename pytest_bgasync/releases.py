@@ -102,8 +102,11 @@ def this_package() -> list[str]:
     """Return what pip needs to install this very package: where it came from, else its version."""
     found = distribution("pytest-bgasync")
     origin = json.loads(found.read_text("direct_url.json") or "{}")
-    path = Path(unquote(urlsplit(origin.get("url", "")).path))
-    if origin.get("url", "").startswith("file:") and path.exists():
+    url = str(origin.get("url", ""))
+    if (vcs := origin.get("vcs_info")) is not None:
+        return [f"pytest-bgasync @ {vcs['vcs']}+{url}@{vcs['commit_id']}"]
+    path = Path(unquote(urlsplit(url).path))
+    if url.startswith("file:") and path.exists():
         return ["--editable", str(path)] if origin.get("dir_info", {}).get("editable") else [str(path)]
     return [f"pytest-bgasync=={found.version}"]
 

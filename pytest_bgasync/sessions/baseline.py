@@ -61,11 +61,15 @@ class Baselining:
 
     def take(self, record: Record) -> None:
         """Take what came of a test."""
-        found = behaviours(record, durations=self._settings.baseline_durations is not None)
-        if "time_scale" in record:
-            self._time_scales[record["nodeid"]] = record["time_scale"]
-            own = self._passed if record["outcome"] in ("passed", "xpassed") else self._failed
-            own[record["nodeid"]] = found
+        test, outcome = record["nodeid"], record["outcome"]
+        if "runs" not in record or outcome not in ("passed", "xpassed", "failed", "error"):
+            return
+        self._time_scales[test] = record["time_scale"]
+        own, other = self._passed, self._failed
+        if outcome in ("failed", "error"):
+            own, other = other, own
+        other.pop(test, None)  # what a test did when it was run again is what counts
+        own[test] = behaviours(record, durations=self._settings.baseline_durations is not None)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         if (seen := getattr(report, "bgasync_seen", None)) is not None:

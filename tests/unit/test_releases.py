@@ -73,6 +73,8 @@ def test_this_package_comes_from_where_it_was_installed(monkeypatch: pytest.Monk
     assert this_package() == [str(wheel)]
     Found.origin = {"url": tmp_path.as_uri(), "dir_info": {"editable": True}}
     assert this_package() == ["--editable", str(tmp_path)]
+    Found.origin = {"url": "https://farm/x.git", "vcs_info": {"vcs": "git", "commit_id": "c0ffee"}}
+    assert this_package() == ["pytest-bgasync @ git+https://farm/x.git@c0ffee"]
 
 
 @pytest.fixture
