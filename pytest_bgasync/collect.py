@@ -125,3 +125,22 @@ class AuditItem(pytest.Item):
 
     def _lines(self, told: Told) -> list[str]:
         return [line(finding, self.config.stash[TARGETS].settings.root) for finding in told.findings]
+
+
+def tell(terminalreporter: pytest.TerminalReporter, settings: Settings) -> None:
+    """Write what is told of playbooks that pass, and what of the ignore list was of no use."""
+    audits = [
+        report.bgasync_audit
+        for reports in terminalreporter.stats.values()
+        for report in reports
+        if hasattr(report, "bgasync_audit")
+    ]
+    lines = [line for warnings, _ in audits for line in warnings]
+    used = {word for _, ignored in audits for word in ignored}
+    if audits:
+        unused = [str(ignore) for ignore in settings.audit_ignore if str(ignore) not in used]
+        lines += [f"ini key bgasync_audit_ignore: {word} leaves nothing out: remove it" for word in unused]
+    if lines:
+        terminalreporter.section("audit of playbooks", sep="=")
+        for line in lines:
+            terminalreporter.write_line(line, yellow=True)

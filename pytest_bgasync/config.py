@@ -57,6 +57,19 @@ class Settings:
     audit: bool = False
     """Whether playbooks are read and told what is wrong with them."""
     audit_ignore: tuple[Ignore, ...] = ()
+    ledger: Path | None = None
+    """Where to write what the runs of tests did."""
+    baseline: Path | None = None
+    """The file that says what they do."""
+    update_baseline: bool = False
+    """Whether to write that file, instead of comparing with it."""
+    baseline_durations: float | None = None
+    """How many times longer or shorter than in the baseline something may take; None where that is not looked at."""
+
+    @property
+    def keeps_records(self) -> bool:
+        """Whether anybody asks what the runs of tests did."""
+        return self.ledger is not None or self.baseline is not None
 
 
 def parse_settings(
@@ -80,6 +93,10 @@ def parse_settings(
     cover_least: str | None = None,
     audit: bool = False,
     audit_ignore: Sequence[str] = (),
+    ledger: str | None = None,
+    baseline: str | None = None,
+    update_baseline: bool = False,
+    baseline_durations: str = "",
 ) -> Settings:
     """Return the settings; raises UsageProblem.
 
@@ -93,8 +110,8 @@ def parse_settings(
         raise UsageProblem(f"ini key bgasync_pids: {pids!r} is no number of processes from 16 on")
     if strict.lower() not in _BOOLEANS:
         raise UsageProblem(f"ini key bgasync_strict: {strict!r} is neither true nor false")
-    if cover_json and not Path(cover_json).absolute().parent.is_dir():
-        raise UsageProblem(f"--bgasync-cov-json: there is no folder {Path(cover_json).absolute().parent}")
+    if update_baseline and not baseline:
+        raise UsageProblem("--bgasync-update-baseline: name the file to write with --bgasync-baseline FILE")
     for engine in engines:
         scheme, separator, rest = engine.partition("://")
         if separator and scheme == "ssh" and ":" in rest.rpartition("@")[0]:
@@ -123,10 +140,14 @@ def parse_settings(
         ahead=ahead,
         fork=fork,
         cover=cover or cover_json is not None or cover_least is not None,
-        cover_json=Path(cover_json).absolute() if cover_json else None,
+        cover_json=_file("--bgasync-cov-json", cover_json),
         cover_least=_percent(cover_least) if cover_least is not None else None,
         audit=audit,
         audit_ignore=parse_ignores(audit_ignore),
+        ledger=_file("--bgasync-ledger", ledger),
+        baseline=_file("--bgasync-baseline", baseline),
+        update_baseline=update_baseline,
+        baseline_durations=_ratio(baseline_durations) if baseline_durations else None,
     )
 
 
@@ -135,6 +156,31 @@ def _names(key: str, values: Sequence[str]) -> tuple[str, ...]:
     if len({name.lower() for name in names}) < len(names):
         raise UsageProblem(f"ini key {key} has a name twice: {', '.join(names)}")
     return tuple(names)
+
+
+def _file(option: str, value: str | None) -> Path | None:
+    """Return the file that an option names, which can be there or be written; None without one."""
+    if not value:
+        return None
+    path = Path(value).absolute()
+    if not path.parent.is_dir():
+        raise UsageProblem(f"{option}: there is no folder {path.parent}")
+    if path.is_dir():
+        raise UsageProblem(f"{option}: {path} is a folder, name a file")
+    return path
+
+
+def _ratio(value: str) -> float:
+    try:
+        ratio = float(value)
+    except ValueError:
+        ratio = 0
+    if not 1 <= ratio < math.inf:
+        raise UsageProblem(
+            f"ini key bgasync_baseline_durations: {value!r} is no number from 1 on (1.5 lets a job take half as long"
+            " again as in the baseline)"
+        )
+    return ratio
 
 
 def _percent(value: str) -> float:

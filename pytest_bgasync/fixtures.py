@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -25,13 +26,14 @@ from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.images import Images, Progress
 from pytest_bgasync.inventories import find_inventory, hosts_of
 from pytest_bgasync.lab import Lab, Places
+from pytest_bgasync.ledger import seen_by
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.owner import make_folder
 from pytest_bgasync.scenario import Scenario, Wanted
 from pytest_bgasync.services import Plan, Registry
 from pytest_bgasync.shelves import Shelves
 from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST, STRICT, WEBHOOKS, Spec, parse_marker
-from pytest_bgasync.summary import JobLine, job_line
+from pytest_bgasync.summary import JobLine, job_line, properties
 from pytest_bgasync.sweep import sweep
 from pytest_bgasync.verify import Account, settle, settle_late
 from pytest_bgasync.webhooks import Authority
@@ -50,6 +52,8 @@ OUTCOME = "bgasync_outcome"
 LOG_LINES = 30
 SEEN = pytest.StashKey[Seen]()
 JOB_LINES = pytest.StashKey[list[JobLine]]()
+#: What the runs of a test did, as JSON: other processes can be told of it whatever is in it.
+RECORD = pytest.StashKey[str]()
 
 
 @contextmanager
@@ -167,11 +171,16 @@ def bgasync(
             lab.close()
             account = request.node.stash.get(ACCOUNT, None)
             declared = frozenset[str]() if account is None else account.declared
-            if settings.cover:
+            if settings.cover or settings.baseline:
                 request.node.stash[SEEN] = seen(lab.runs)
             request.node.stash[JOB_LINES] = [
                 job_line(job, clock.scale, declared=job.token in declared) for job in lab.jobs
             ]
+            versions = [run.ansible_version for run in lab.runs]
+            request.node.user_properties += properties(request.node.stash[JOB_LINES], versions)
+            if settings.keeps_records:
+                record = seen_by(lab, account, _strict_kinds(request.node), settings.root)
+                request.node.stash[RECORD] = json.dumps(record, default=str, skipkeys=True)
     finally:
         with one_sentence():
             scenario.close()

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import testinfra.host
 from pytest_bgasync.census import Census, Question, take_census
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.containers import Container
+from pytest_bgasync.deeds import Deed, noted
 from pytest_bgasync.errors import HostProblem
 from pytest_bgasync.faults import Faults
 from pytest_bgasync.inspection import LimitedSsh
@@ -42,6 +43,8 @@ class Host(Machine):
         self._jobs = jobs
         self._stubs = Stubs(container, clock)
         self._faults = Faults(container, lambda: self._look(Question()).processes, answers, boot)
+        self.deeds: list[Deed] = []
+        """What the test has done to it as a whole."""
 
     @cached_property
     def testinfra(self) -> Any:
@@ -95,23 +98,28 @@ class Host(Machine):
 
         Raises HostProblem.
         """
-        self._faults.drop_ssh()
+        with noted(self.deeds, "drop_ssh"):
+            self._faults.drop_ssh()
 
-    def freeze(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def freeze(self) -> Iterator[None]:
         """Let the whole host stand still within the ``with`` block: it answers nobody, and its clocks go on.
 
         Its jobs are unreachable for as long. Raises HostProblem.
         """
-        return self._faults.freeze()
+        with noted(self.deeds, "freeze"), self._faults.freeze():
+            yield
 
-    def isolate(self) -> AbstractContextManager[None]:
+    @contextmanager
+    def isolate(self) -> Iterator[None]:
         """Cut it off from all networks within the ``with`` block; what runs on it goes on.
 
         Connections are not closed by that, they hang: drop_ssh() first does close them. Its jobs
         count as unreachable for as long; ``run()``, ``read()`` and ``put()`` work, they need no
         network. Raises HostProblem.
         """
-        return self._faults.isolate()
+        with noted(self.deeds, "isolate"), self._faults.isolate():
+            yield
 
     def reboot(self) -> None:
         """End all its processes at once and start it anew; its files and its address stay, those in /tmp too.
@@ -119,13 +127,15 @@ class Host(Machine):
         Returns once it answers over ssh. Raises HostProblem if it does not in the real seconds of
         the ini key bgasync_boot.
         """
-        self._faults.reboot()
+        with noted(self.deeds, "reboot"):
+            self._faults.reboot()
 
     # For jobs.
 
     def vanish(self) -> None:
         """Be unreachable from now on, for the play and for jobs; what runs here goes on. Raises HostProblem."""
-        self._faults.refuse_ssh()
+        with noted(self.deeds, "vanish"):
+            self._faults.refuse_ssh()
 
     def census(self, question: Question) -> Census:
         """Return what the host says of its processes, job files and their folders; raises HostProblem."""

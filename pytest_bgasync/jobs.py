@@ -12,6 +12,7 @@ from typing import Any, Protocol, overload
 
 from pytest_bgasync.census import Census, Question
 from pytest_bgasync.clock import Clock, Deadline
+from pytest_bgasync.deeds import Deed
 from pytest_bgasync.errors import Ambiguous, HostProblem, JobDeadline, NotRunning, NotThere, UsageProblem
 from pytest_bgasync.launches import Launch, Poll
 from pytest_bgasync.outcome import Outcome
@@ -58,6 +59,8 @@ class Job:
         self._surely_lost = False
         self._closed = False
         self._still = False
+        self.deeds: list[Deed] = []
+        """What the test has done to it."""
 
     def __repr__(self) -> str:
         rc = "" if self.no_log or self._seen.data.get("rc") is None else f" rc={self._seen.data['rc']}"
@@ -237,14 +240,17 @@ class Job:
         Deadline(GRACE).wait_for(at_its_command)
         module, *commands = found
         self._signal(signal, commands or [module])
+        self.deeds.append(Deed(f"kill {int(signal)}"))
 
     def freeze(self) -> None:
         """Stop its module and commands; the clock of its limit goes on. Raises NotRunning if it is not."""
         self._signal(signals.SIGSTOP, self._payload())
+        self.deeds.append(Deed("freeze"))
 
     def thaw(self) -> None:
         """Let its frozen module and commands go on. Raises NotRunning if it is not running."""
         module, *commands = self._payload()
+        self.deeds.append(Deed("thaw"))
         self._signal(signals.SIGCONT, [module])
 
         def listens() -> bool:
@@ -260,6 +266,7 @@ class Job:
     def lose(self) -> None:
         """End it so that no result is ever written. Raises NotRunning if it is not."""
         self._payload()
+        self.deeds.append(Deed("lose"))
 
         def gone() -> bool:
             census = self._ask()

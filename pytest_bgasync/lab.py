@@ -99,6 +99,8 @@ class Lab:
         self._starter = starter
         self._runs: list[Run] = []
         self._running: list[Running] = []
+        self.streams: list[Traffic] = []
+        """The streams of requests that the test has asked for."""
         self._count = 0
         self.fates = Fates(*tried, self._find_host) if tried else None
         self.hosts: Mapping[str, Host] = scenario.hosts
@@ -197,7 +199,8 @@ class Lab:
         real seconds of the ini key bgasync_deadline. Raises UsageProblem or NotThere.
         """
         machine = self.localhost if host is None or host in LOCAL_NAMES else self.hosts[host]
-        return Traffic(machine, url, rate, self.clock, self._deadline)
+        self.streams.append(Traffic(machine, url, rate, self.clock, self._deadline))
+        return self.streams[-1]
 
     def close(self) -> None:
         """See how the jobs that still ran stand, for the summary; their hosts are about to go."""
@@ -242,6 +245,8 @@ class Lab:
             cwd=cwd,
             folder=folder,
             playbook=name,
+            path=path if in_tree else None,
+            options=_shown(options),
             hosts=tuple(self.hosts),
             limit=options.get("limit"),
             connections=self._scenario.connections(),
@@ -293,6 +298,13 @@ def _checked(options: RunOptions, default_deadline: float) -> tuple[list[str], d
     words += options.get("args") or ()
     deadline = options.get("deadline")
     return words, dict(options.get("limits") or {}), default_deadline if deadline is None else deadline
+
+
+def _shown(options: RunOptions) -> dict[str, Any]:
+    """Return the options of a run without the values of variables."""
+    given = {name: value for name, value in options.items() if value}
+    names = {name: sorted(map(str, value)) for name, value in given.items() if name in ("extra_vars", "env")}  # type: ignore[call-overload]
+    return given | names
 
 
 def _extra_vars(options: RunOptions) -> str | None:

@@ -23,6 +23,10 @@ class Order:
     """Where the run keeps its files; no other run does."""
     playbook: str
     """What messages call the playbook."""
+    path: Path | None
+    """Where it is; None for one that was given as text."""
+    options: Mapping[str, Any]
+    """What its run was given besides; of variables and the environment only the names, which are no secret."""
     hosts: Sequence[str]
     """The names of the scenario's hosts, without localhost."""
     limit: str | None

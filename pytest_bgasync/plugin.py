@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import sys
 import traceback
@@ -16,13 +15,14 @@ from types import TracebackType
 import pytest
 
 from pytest_bgasync import collect, fixtures
-from pytest_bgasync.config import Settings, parse_settings
-from pytest_bgasync.coverage import Coverage, Report
+from pytest_bgasync.baseline import UPDATE
+from pytest_bgasync.config import parse_settings
 from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.fixtures import (
     ACCOUNT,
     JOB_LINES,
     PROGRESS,
+    RECORD,
     SEEN,
     SERVICES,
     SETTINGS,
@@ -34,6 +34,9 @@ from pytest_bgasync.fixtures import (
 )
 from pytest_bgasync.images import Progress
 from pytest_bgasync.services import Registry
+from pytest_bgasync.sessions.baseline import Baselining, Collecting
+from pytest_bgasync.sessions.coverage import Covering
+from pytest_bgasync.sessions.ledger import Keeping, Records
 from pytest_bgasync.summary import JobLine, counted, remarked, table
 
 __all__ = ["bgasync", "bgasync_engine", "bgasync_outcome", "bgasync_service"]
@@ -88,6 +91,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--bgasync-cov-json", metavar="FILE", help="write that to a file, too")
     group.addoption("--bgasync-cov-fail-under", metavar="PERCENT", help="fail if fewer tasks have run")
+    group.addoption("--bgasync-ledger", metavar="FILE", help="write what the runs of each test did, one JSON a line")
+    group.addoption(
+        "--bgasync-baseline", metavar="FILE", help="fail if the runs of tests do something else than this file says"
+    )
+    group.addoption(UPDATE, action="store_true", help="write what they do to that file instead")
     group.addoption(
         "--bgasync-audit",
         action="store_true",
@@ -102,6 +110,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "bgasync_webhook_hosts", "host names for which webhooks are received", "args", default=["hooks.example.com"]
     )
     parser.addini("bgasync_deadline", "real seconds after which a run is stopped", default="600")
+    parser.addini(
+        "bgasync_baseline_durations", "how many times longer than in the baseline jobs and runs may take", default=""
+    )
     parser.addini("bgasync_boot", "real seconds in which a host that was started answers", default="60")
     parser.addini("bgasync_memory", "memory that one host may use", default="1g")
     parser.addini(
@@ -133,14 +144,17 @@ def pytest_configure(config: pytest.Config) -> None:
             cover_least=config.getoption("--bgasync-cov-fail-under"),
             audit=config.getoption("--bgasync-audit"),
             audit_ignore=config.getini("bgasync_audit_ignore"),
+            ledger=config.getoption("--bgasync-ledger"),
+            baseline=config.getoption("--bgasync-baseline"),
+            update_baseline=config.getoption(UPDATE),
+            baseline_durations=config.getini("bgasync_baseline_durations"),
             strict="false" if config.getoption("--bgasync-no-strict") else config.getini("bgasync_strict"),
         )
         if config.stash[SETTINGS].audit:
             config.stash[collect.TARGETS] = collect.find_targets(config, config.stash[SETTINGS])
-    except UsageProblem as problem:
+        _register(config)
+    except BgasyncError as problem:
         raise pytest.UsageError(str(problem)) from None
-    if config.stash[SETTINGS].cover and not hasattr(config, "workerinput"):
-        config.pluginmanager.register(_Covering(config.stash[SETTINGS]), "bgasync-coverage")
     config.stash[SERVICES] = Registry()
     progress: Progress = partial(_progress, config)
     config.stash[PROGRESS] = progress
@@ -148,6 +162,25 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
     return collect.collected(file_path, parent)
+
+
+def _register(config: pytest.Config) -> None:
+    """Register what tells of the whole session, as far as it is asked for; raises BgasyncError."""
+    settings, register = config.stash[SETTINGS], config.pluginmanager.register
+    if settings.baseline:
+        register(collecting := Collecting(config), "bgasync-collecting")
+    if hasattr(config, "workerinput") or config.getoption("collectonly", default=False):
+        return  # the controller of xdist tells it
+    if settings.cover:
+        register(Covering(settings), "bgasync-coverage")
+    if settings.keeps_records:
+        register(records := Records(), "bgasync-records")
+    if settings.ledger:
+        register(keeping := Keeping(settings.ledger), "bgasync-ledger")
+        records.takers.append(keeping.take)
+    if settings.baseline:
+        register(baselining := Baselining(settings, collecting), "bgasync-baseline")
+        records.takers.append(baselining.take)
 
 
 def _worker_number(name: str) -> int:
@@ -276,13 +309,15 @@ def pytest_runtest_makereport(
             report.bgasync_audit = item.warnings(), [str(one) for one in item.told().ignored]  # type: ignore[attr-defined]
         if (covered := item.stash.get(SEEN, None)) is not None:
             report.bgasync_seen = covered  # type: ignore[attr-defined]
+        if item.config.stash[SETTINGS].keeps_records and "bgasync" in getattr(item, "fixturenames", ()):
+            report.bgasync_record = item.stash.get(RECORD, "{}")  # type: ignore[attr-defined]
         report.bgasync_jobs = item.stash.get(JOB_LINES, [])  # type: ignore[attr-defined]
         report.bgasync_remarks = [] if found is None else list(found.remarks)  # type: ignore[attr-defined]
     return report
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    _tell_audit(terminalreporter, config.stash[SETTINGS])
+    collect.tell(terminalreporter, config.stash[SETTINGS])
     tests: list[tuple[str, list[JobLine], list[tuple[str, str]]]] = [
         (report.nodeid, lines, report.bgasync_remarks)
         for reports in terminalreporter.stats.values()
@@ -300,58 +335,3 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     jobs = [line for _, lines, _ in tests for line in lines]
     count = sum(len(remarks) for *_, remarks in tests)
     terminalreporter.write_line(counted(jobs, count, shown=config.get_verbosity() > 0))
-
-
-def _tell_audit(terminalreporter: pytest.TerminalReporter, settings: Settings) -> None:
-    """Write what is told of playbooks that pass, and what of the ignore list was of no use."""
-    audits = [
-        report.bgasync_audit
-        for reports in terminalreporter.stats.values()
-        for report in reports
-        if hasattr(report, "bgasync_audit")
-    ]
-    lines = [line for warnings, _ in audits for line in warnings]
-    used = {word for _, ignored in audits for word in ignored}
-    if audits:
-        unused = [str(ignore) for ignore in settings.audit_ignore if str(ignore) not in used]
-        lines += [f"ini key bgasync_audit_ignore: {word} leaves nothing out: remove it" for word in unused]
-    if lines:
-        terminalreporter.section("audit of playbooks", sep="=")
-        for line in lines:
-            terminalreporter.write_line(line, yellow=True)
-
-
-class _Covering:
-    """Gathers what all tests have seen, and tells it at the end."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-        self._coverage = Coverage()
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if (covered := getattr(report, "bgasync_seen", None)) is not None:
-            self._coverage.add(covered)
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        report = self._coverage.report(self._settings.root, self._settings.playbooks)
-        if self._settings.cover_json:
-            self._settings.cover_json.write_text(json.dumps(report.data(), indent=2) + "\n", encoding="utf-8")
-        if self._falls_short(report) and session.exitstatus == pytest.ExitCode.OK:
-            session.exitstatus = pytest.ExitCode.TESTS_FAILED
-
-    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        report = self._coverage.report(self._settings.root, self._settings.playbooks)
-        terminalreporter.section("tasks that have run", sep="=")
-        for line in report.lines():
-            terminalreporter.write_line(line)
-        if self._falls_short(report):
-            terminalreporter.write_line(
-                f"ERROR: {report.percent:.2f} of 100 tasks have run, and --bgasync-cov-fail-under asks for"
-                f" {self._settings.cover_least:g}",
-                red=True,
-            )
-
-    def _falls_short(self, report: Report) -> bool:
-        least = self._settings.cover_least
-        return least is not None and report.percent < least

@@ -24,9 +24,11 @@ from pytest_bgasync.verdict import Process, daemons, gave_up
 class Run:
     """What a playbook did. Times are playbook seconds; ``wall`` is in real seconds.
 
-    ``rc``, ``stdout`` and ``stderr`` are those of ansible-playbook, ``events`` what our callback
-    wrote (docs/events.md), ``recap`` its closing counts for each host, ``jobs`` all background
-    jobs the run launched.
+    ``source`` is the file of the playbook, None for one that was given as text, ``options`` what
+    its run was given besides, ``began`` when it was, since the scenario began. ``rc``, ``stdout``
+    and ``stderr`` are those of ansible-playbook, ``events`` what our callback wrote
+    (docs/events.md), ``recap`` its closing counts for each host, ``jobs`` all background jobs the
+    run launched.
     """
 
     def __init__(
@@ -42,12 +44,15 @@ class Run:
         self.rc = rc
         self.wall = wall
         self.playbook = order.playbook
+        self.source = order.path
+        self.options = order.options
+        self.began = order.clock.at(began)
         self.stdout = _text(order.folder / "stdout")
         self.stderr = _text(order.folder / "stderr")
         self.events: list[Event] = read_events(order.folder / "events.jsonl")
         self.elapsed = order.clock.playbook(wall)
         self._clock = order.clock
-        self._began, self._ended = order.clock.at(began), order.clock.at(began + wall)
+        self._ended = order.clock.at(began + wall)
         self._tasks = tasks.fold(self.events, order.clock)
         self._statuses = statuses.fold(self.events)
         self._batches = batches(self.events, order.clock)
@@ -76,6 +81,8 @@ class Run:
 
         patience.wait_for(seen_to_their_end)
         self._looked_at = order.clock.at(time.time())
+        self.survivors: Mapping[str, Sequence[Process]] = {}
+        """By the mark of a job, its processes that were alive although it had ended, when findings were asked for."""
 
     def __repr__(self) -> str:
         return f"<Run {self.playbook} rc={self.rc} jobs={len(self.jobs)}>"
@@ -108,7 +115,7 @@ class Run:
         declares as left behind does not count here.
         """
         asked = [job for job in [*self._earlier, *self.jobs] if _may_tell_more(job)]
-        survivors, seen = find_survivors(asked)
+        self.survivors, seen = find_survivors(asked)
         self._note(seen)
         with standing_still([*self._earlier, *self.jobs]):
             return rules.look(
@@ -120,7 +127,7 @@ class Run:
                     batches=self._batches,
                     seen=self._seen,
                     looked_at=self._looked_at,
-                    survivors=survivors,
+                    survivors=self.survivors,
                     clock=self._clock,
                 )
             )
@@ -140,7 +147,7 @@ class Run:
         with standing_still(self.jobs):
             over = {job.token for job in self.jobs if job.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)}
             processes = owned(self.jobs, machine.census(Question(pipes=True)).processes)
-        return veiled(self.jobs, daemons(processes, over, self._began, self._ended))
+        return veiled(self.jobs, daemons(processes, over, self.began, self._ended))
 
     def job(self, task: str, *, host: str | None = None, item: Any = None) -> Job:
         """Return the one background job of a task; raises NotThere or Ambiguous, which list what there is."""

@@ -47,6 +47,15 @@ def job_line(job: Job, scale: float, *, declared: bool = False) -> JobLine:
     }
 
 
+def properties(lines: Iterable[JobLine], versions: Iterable[str]) -> list[tuple[str, object]]:
+    """Return what a report in JUnit's form tells of a test: releases of ansible-core, jobs, and jobs by outcome."""
+    counts = Counter(line["outcome"] for line in lines)
+    releases = ", ".join(dict.fromkeys(version for version in versions if version))
+    found: list[tuple[str, object]] = [("bgasync_ansible_core", releases)] if releases else []
+    found.append(("bgasync_jobs", counts.total()))
+    return found + [(f"bgasync_jobs_{outcome}", count) for outcome, count in sorted(counts.items())]
+
+
 def counted(lines: Iterable[JobLine], remarks: int = 0, *, shown: bool = False) -> str:
     """Return how many jobs ended in which way, and how many remarks there are; ``shown`` says that they stand above."""
     counts = Counter(line["outcome"] for line in lines)

@@ -21,6 +21,8 @@ class Task:
     full_name: str
     path: str
     handler: bool
+    part: str | None = None
+    """ "rescue" or "always" for what stands in such a part of a block."""
 
     def is_called(self, name: str) -> bool:
         """Say whether a test that writes ``name`` means this task."""
@@ -97,6 +99,8 @@ class Reach:
     executed: bool = False
     """Its condition and arguments were no error, so that its action began."""
     itemized: bool = False
+    results: list[TaskResult] = field(default_factory=list)
+    """What came of it, one for each item where it has a loop."""
 
     @property
     def ran(self) -> bool:
@@ -176,7 +180,9 @@ def fold(events: Iterable[Event], clock: Clock) -> Tasks:
     for event in events:
         kind = event["event"]
         if kind == "task_started":
-            task = Task(event["task_id"], event["task"], event["full_name"], event["path"], event["handler"])
+            task = Task(
+                event["task_id"], event["task"], event["full_name"], event["path"], event["handler"], event["part"]
+            )
             tasks.by_id[task.id] = task
         elif kind == "host_started":
             at[event["task_id"], event["host"]] = _reach(tasks, event)
@@ -191,7 +197,8 @@ def fold(events: Iterable[Event], clock: Clock) -> Tasks:
             if kind == "item_result":
                 reach.itemized = True
             if kind == "item_result" or not reach.itemized:
-                tasks.results.append(_result(event, clock, reach.begun))
+                reach.results.append(_result(event, clock, reach.begun))
+                tasks.results.append(reach.results[-1])
                 reach.begun = event["at"]
             if kind == "task_result":
                 reach.status = event["status"]

@@ -114,6 +114,21 @@ class Traffic:
                 raise  # else the block's own failure is what is told
 
     @property
+    def url(self) -> str:
+        """Where the requests are sent."""
+        return str(self._config["url"])
+
+    @property
+    def source(self) -> str:
+        """The name of the host that sends them."""
+        return self._machine.name
+
+    @property
+    def over(self) -> bool:
+        """True once the block has ended and all that was sent is known."""
+        return self._sent is not None
+
+    @property
     def requests(self) -> list[Sent]:
         """All requests that have ended until now, in the order in which they were sent.
 

@@ -34,6 +34,8 @@ class Account:
     """The marks of the jobs that were declared."""
     runs: int = 0
     """How many runs of the test have been accounted for."""
+    findings: tuple[Finding, ...] = ()
+    """What was found, but for what declarations take the place of."""
 
     @property
     def text(self) -> str:
@@ -80,7 +82,7 @@ def settle(
             if finding.kind in strict:
                 faults.append(_told(finding, clock, shown))
     remarks = [(printable(str(finding)), finding.cure) for finding in rest if finding.kind not in strict]
-    return Account(tuple(map(printable, faults)), tuple(remarks), tokens, len(runs))
+    return Account(tuple(map(printable, faults)), tuple(remarks), tokens, len(runs), tuple(rest))
 
 
 def settle_late(
@@ -97,7 +99,11 @@ def settle_late(
     some = [replace(declaration, count=None, inherited=True) for declaration in declarations]
     late = settle(runs[account.runs :], clock, some, strict, patient=True)
     return replace(
-        late, remarks=account.remarks + late.remarks, declared=account.declared | late.declared, runs=len(runs)
+        late,
+        remarks=account.remarks + late.remarks,
+        declared=account.declared | late.declared,
+        runs=len(runs),
+        findings=account.findings + late.findings,
     )
 
 

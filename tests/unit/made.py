@@ -35,6 +35,7 @@ def task_started(name: str = "Start it", task_id: str = "t1", **fields: Any) -> 
             "full_name": name,
             "path": "site.yml:3",
             "handler": False,
+            "part": None,
             "limit": 0,
             "cleanup": False,
             "action": "command",
@@ -96,8 +97,9 @@ def run_of(events: Iterable[Event], folder: Path, host: JobHost, earlier: Sequen
     """Return what came of a run that wrote these events, in its own folder, and whose jobs are all on one host."""
     (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     order = Order(
-        command=(), env={}, cwd=folder, folder=folder, playbook="site.yml", hosts=("host1",), limit=None,
-        connections={}, limits={}, pause_before=(), fates=None, earlier=earlier, deadline=60, clock=CLOCK,
+        command=(), env={}, cwd=folder, folder=folder, playbook="site.yml", path=folder / "site.yml",
+        options={}, hosts=("host1",), limit=None, connections={}, limits={}, pause_before=(), fates=None,
+        earlier=earlier, deadline=60, clock=CLOCK,
     )  # fmt: skip
     return Run(order, 0, CLOCK.zero, 5.0, lambda _: host, Deadline(0), {})
 

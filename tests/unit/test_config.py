@@ -108,3 +108,30 @@ def test_a_percentage_is_a_number_from_0_to_100(least: str) -> None:
 def test_a_file_for_coverage_needs_its_folder(tmp_path: Path) -> None:
     with pytest.raises(UsageProblem, match="--bgasync-cov-json: there is no folder"):
         settings(cover_json=str(tmp_path / "none" / "c.json"))
+
+
+def test_files_are_in_folders_that_are_there(tmp_path: Path) -> None:
+    for option, name in (("ledger", "ledger"), ("baseline", "baseline"), ("cover_json", "cov-json")):
+        assert getattr(settings(**{option: str(tmp_path / "file")}), option) == tmp_path / "file"
+        with pytest.raises(UsageProblem, match=rf"--bgasync-{name}: there is no folder .*/none"):
+            settings(**{option: str(tmp_path / "none" / "file")})
+        with pytest.raises(UsageProblem, match=rf"--bgasync-{name}: .* is a folder, name a file"):
+            settings(**{option: str(tmp_path)})
+
+
+def test_a_baseline_is_written_where_it_is_named() -> None:
+    with pytest.raises(UsageProblem, match="--bgasync-update-baseline: name the file to write with --bgasync-baseline"):
+        settings(update_baseline=True)
+
+
+def test_durations_are_left_alone_unless_a_ratio_says_otherwise() -> None:
+    assert settings().baseline_durations is None
+    assert settings(baseline_durations="1.5").baseline_durations == 1.5
+    for value in ("half", "0.5", "-1", "nan", "inf"):
+        with pytest.raises(UsageProblem, match=r"ini key bgasync_baseline_durations: .* is no number from 1 on"):
+            settings(baseline_durations=value)
+
+
+def test_records_are_kept_when_somebody_asks_for_them() -> None:
+    asked = [settings(ledger="/tmp/l"), settings(baseline="/tmp/b"), settings()]
+    assert [one.keeps_records for one in asked] == [True, True, False]

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_bgasync.jobs import Job
-from pytest_bgasync.summary import JobLine, counted, job_line, table
+from pytest_bgasync.summary import JobLine, counted, job_line, properties, table
 
 from .made import CLOCK, FakeHost, job_file, launch
 
@@ -52,3 +52,12 @@ def test_jobs_are_counted_by_outcome_the_most_frequent_first() -> None:
     lines = [line({"rc": 1}), line({"rc": 0}), line({"rc": 0})]
     assert counted(lines) == "3 background jobs: 2 succeeded, 1 failed"
     assert counted(lines[:1]) == "1 background job: 1 failed"
+
+
+def test_a_report_tells_releases_and_the_jobs_by_outcome() -> None:
+    lines = [line({"rc": 1}), line({"rc": 0}), line({"rc": 0})]
+    assert properties(lines, ["2.19.1", "2.19.1", ""]) == [
+        ("bgasync_ansible_core", "2.19.1"), ("bgasync_jobs", 3), ("bgasync_jobs_failed", 1),
+        ("bgasync_jobs_succeeded", 2),
+    ]  # fmt: skip
+    assert properties([], []) == [("bgasync_jobs", 0)]

@@ -43,3 +43,30 @@ def test_a_loop_had_items_if_there_are_any_or_all_is_hidden(
     event = written(tmp_path / "events", data, **{how: "items"})
     assert event["loop"] is looped
     assert "results" not in event["data"]
+
+
+@pytest.mark.parametrize(
+    ("where", "part"),
+    [
+        (["block"], None),
+        (["rescue"], "rescue"),
+        (["always"], "always"),
+        (["block", "rescue"], "rescue"),
+        (["rescue", "block"], "rescue"),
+        (["rescue", "always"], "always"),
+        ([], None),
+    ],
+)
+def test_a_task_stands_in_the_innermost_rescue_or_always(tmp_path: Path, where: list[str], part: str | None) -> None:
+    """``where`` are the parts of the blocks around it, from the outermost in."""
+    around: Any = None
+    for number, inner in enumerate(where):
+        around = Made(_uuid=f"b{number}", _parent=around, block=[], rescue=[], always=[])
+        getattr(around, inner).append(Made(_uuid=f"b{number + 1}" if number + 1 < len(where) else "t1"))
+    task = Made(
+        _uuid="t1", _parent=around, name="Work", action="ping", get_name=lambda: "Work", get_path=lambda: "p:1",
+        async_val=0, args={},
+    )  # fmt: skip
+    Writer(str(tmp_path / "events")).task_started(task, handler=False)
+    (event,) = read_events(tmp_path / "events")
+    assert event["part"] == part

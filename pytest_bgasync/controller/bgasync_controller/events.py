@@ -46,6 +46,7 @@ class Writer:
             action=str(task.action),
             path=task.get_path(),
             handler=handler,
+            part=_part(task),
             limit=task.async_val,
             cleanup=task.args.get("mode") == "cleanup",
         )
@@ -103,6 +104,18 @@ def _tasks(block: Any) -> Iterator[Any]:
             yield from _tasks(part)
         else:
             yield part
+
+
+def _part(task: Any) -> str | None:
+    """Return which part of a block brought the play to a task, "rescue" or "always", of the nearest that has one."""
+    inner, outer = task, getattr(task, "_parent", None)
+    while outer is not None:
+        for part in ("rescue", "always"):
+            # By their ids: what runs is a copy of what the block holds.
+            if any(one._uuid == inner._uuid for one in getattr(outer, part, ())):
+                return part
+        inner, outer = outer, getattr(outer, "_parent", None)
+    return None
 
 
 def name(task: Any) -> str:

@@ -1,0 +1,73 @@
+"""--bgasync-ledger: what the runs of each test did."""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from pytest_bgasync.ledger import Ledger, Record, outcome
+
+
+class Records:
+    """Puts together what the reports of a test's three phases say, and gives it to those who take it."""
+
+    def __init__(self) -> None:
+        self.takers: list[Callable[[Record], None]] = []
+        self._reports: dict[str, list[pytest.TestReport]] = {}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        reports = self._reports.setdefault(report.nodeid, [])
+        reports.append(report)
+        if report.when in ("setup", "call"):
+            return
+        # The last one; or that of xdist for a worker that has died.
+        del self._reports[report.nodeid]
+        if (seen := getattr(report, "bgasync_record", None)) is None and report.when == "teardown":
+            return
+        record: Record = {
+            "kind": "test",
+            "nodeid": report.nodeid,
+            "outcome": outcome([(one.when or "", one.outcome, hasattr(one, "wasxfail")) for one in reports]),
+            "began": reports[0].start,
+            "ended": report.stop,
+            "worker": getattr(report, "worker_id", None),
+            "failure": "\n".join(one.longreprtext for one in reports if one.failed),
+            **(json.loads(seen) if seen else {}),
+        }
+        for take in self.takers:
+            take(record)
+
+
+class Keeping:
+    """Writes the ledger."""
+
+    def __init__(self, path: Path) -> None:
+        self._ledger = Ledger(path)
+
+    def pytest_sessionstart(self) -> None:
+        self._ledger.write(
+            {
+                "kind": "session",
+                "at": time.time(),
+                "pytest_bgasync": version("pytest-bgasync"),
+                "pytest": pytest.__version__,
+                "python": platform.python_version(),
+            }
+        )
+
+    def take(self, record: Record) -> None:
+        """Write what came of a test."""
+        self._ledger.write(record)
+
+    @pytest.hookimpl(trylast=True)  # others may have failed it
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        self._ledger.write({"kind": "session_end", "at": time.time(), "exit_status": int(session.exitstatus)})
+
+    def pytest_unconfigure(self) -> None:
+        self._ledger.close()
