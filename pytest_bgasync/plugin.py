@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
+import threading
 import traceback
 import zlib
-from collections.abc import Generator, Iterator
+from collections.abc import Collection, Generator, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 import pytest
 
 from pytest_bgasync import fixtures
-from pytest_bgasync.config import Settings, parse_settings
+from pytest_bgasync.config import KEEP, Settings, parse_settings
 from pytest_bgasync.coverage import Coverage, Report
 from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.fixtures import (
     ACCOUNT,
+    FAILED,
     JOB_LINES,
-    PROGRESS,
+    KEPT,
+    NARRATOR,
     SEEN,
     SERVICES,
     SETTINGS,
@@ -32,9 +35,9 @@ from pytest_bgasync.fixtures import (
     bgasync_service,
     one_sentence,
 )
-from pytest_bgasync.images import Progress
+from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.services import Registry
-from pytest_bgasync.summary import JobLine, counted, remarked, table
+from pytest_bgasync.summary import COLOURS, JobLine, counted, remarked, table
 
 __all__ = ["bgasync", "bgasync_engine", "bgasync_outcome", "bgasync_service"]
 _bgasync_authority, _bgasync_key = fixtures._bgasync_authority, fixtures._bgasync_key
@@ -69,6 +72,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption(
         "--bgasync-time-scale", metavar="F", help="real seconds for one playbook second, above 0 and at most 1"
+    )
+    group.addoption(
+        "--bgasync-keep",
+        choices=KEEP,
+        default=KEEP[0],
+        help="let the hosts of no test, of failed ones or of all stay, and say how to get in; `bgasync ls` lists them,"
+        " `bgasync clean` removes them (default: never)",
     )
     group.addoption(
         "--bgasync-no-strict", action="store_true", help="let no test fail for what its runs do with background jobs"
@@ -122,6 +132,7 @@ def pytest_configure(config: pytest.Config) -> None:
             cover=config.getoption("--bgasync-cov"),
             cover_json=config.getoption("--bgasync-cov-json"),
             cover_least=config.getoption("--bgasync-cov-fail-under"),
+            keep=config.getoption("--bgasync-keep"),
             strict="false" if config.getoption("--bgasync-no-strict") else config.getini("bgasync_strict"),
         )
     except UsageProblem as problem:
@@ -129,8 +140,9 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.stash[SETTINGS].cover and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Covering(config.stash[SETTINGS]), "bgasync-coverage")
     config.stash[SERVICES] = Registry()
-    progress: Progress = partial(_progress, config)
-    config.stash[PROGRESS] = progress
+    lines = _Lines(config)
+    config.add_cleanup(lines.close)
+    config.stash[NARRATOR] = Narrator(lines.write, quiet=config.get_verbosity() < 0)
 
 
 def _worker_number(name: str) -> int:
@@ -139,18 +151,36 @@ def _worker_number(name: str) -> int:
     return int(number[1]) if number else zlib.crc32(name.encode())
 
 
-def _progress(config: pytest.Config, line: str) -> None:
-    """Write what takes long to the terminal, past pytest's capturing."""
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    capture = config.pluginmanager.get_plugin("capturemanager")
-    if reporter is None or capture is None:
-        return
-    with capture.global_and_fixture_disabled():
-        if hasattr(config, "workerinput"):  # one of xdist has the terminal at its standard error only
-            print(f"bgasync: {line}", file=sys.__stderr__, flush=True)
+class _Lines:
+    """Writes lines to the terminal, past pytest's capturing, at any time and in any thread."""
+
+    def __init__(self, config: pytest.Config) -> None:
+        self._config = config
+        self._lock = threading.Lock()
+        self._worker = hasattr(config, "workerinput")
+        # While pytest is configured nothing is captured. A worker of xdist has the terminal at its standard error only.
+        stream = sys.__stderr__ if self._worker else sys.stdout
+        self._file: int | None = None
+        with suppress(OSError, ValueError, AttributeError):  # it may be closed, or none of the system's
+            self._file = os.dup(stream.fileno())  # type: ignore[union-attr]
+
+    def write(self, line: str) -> None:
+        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is None:
             return
-        reporter.ensure_newline()
-        reporter.write_line(f"bgasync: {line}")
+        with self._lock, suppress(OSError):
+            if self._file is None:
+                return
+            begun = not self._worker and reporter.currentfspath is not None
+            if begun:  # as reporter.ensure_newline() does, which would write to where output is captured
+                reporter.currentfspath = None
+            os.write(self._file, f"{chr(10) if begun else ''}bgasync: {line}\n".encode())
+
+    def close(self) -> None:
+        with self._lock:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None
 
 
 @pytest.hookimpl(wrapper=True)
@@ -252,9 +282,16 @@ def pytest_runtest_makereport(
     failure = call.excinfo if call.when in ("setup", "call") else None
     if failure is not None and found and found.faults and str(failure.value) != found.text:
         report.sections.append(("background jobs", found.text))
+    if call.when in ("setup", "call"):
+        item.stash[FAILED] = report.failed
     if report.failed:
-        report.sections += fixtures.logs(item)
+        said = "\n".join([str(report.longrepr), *(text for _, text in report.sections)])
+        report.sections += fixtures.shown_once(item, said)
     if call.when == "teardown":
+        if (kept := item.stash.get(KEPT, None)) is not None:
+            # pytest shows the sections of a teardown with the failure of its test, if their names say so.
+            report.sections.append(("hosts kept at teardown", "\n".join(kept)))
+            report.bgasync_kept = kept  # type: ignore[attr-defined]
         if (covered := item.stash.get(SEEN, None)) is not None:
             report.bgasync_seen = covered  # type: ignore[attr-defined]
         report.bgasync_jobs = item.stash.get(JOB_LINES, [])  # type: ignore[attr-defined]
@@ -269,17 +306,41 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for report in reports
         if (lines := getattr(report, "bgasync_jobs", [])) or getattr(report, "bgasync_remarks", [])
     ]
+    failed = {report.nodeid for outcome in ("failed", "error") for report in terminalreporter.stats.get(outcome, [])}
+    _tell_of_kept_hosts(terminalreporter, failed)
     if not tests or config.get_verbosity() < 0:
         return
     terminalreporter.section("background jobs", sep="=")
-    if config.get_verbosity() > 0:
-        for nodeid, lines, remarks in tests:
+    for nodeid, lines, remarks in tests:
+        if config.get_verbosity() > 0 or nodeid in failed:
             terminalreporter.write_line(nodeid)
-            for line in [*table(lines), *remarked(remarks, cures=config.get_verbosity() > 1)]:
+            for job, row in zip(lines, table(lines), strict=True):
+                terminalreporter.write(f"  {row[: len(job['outcome'])]}", **COLOURS.get(job["outcome"], {}))
+                terminalreporter.write_line(row[len(job["outcome"]) :])
+        if config.get_verbosity() > 0:
+            for line in remarked(remarks, cures=config.get_verbosity() > 1):
                 terminalreporter.write_line(f"  {line}")
     jobs = [line for _, lines, _ in tests for line in lines]
     count = sum(len(remarks) for *_, remarks in tests)
     terminalreporter.write_line(counted(jobs, count, shown=config.get_verbosity() > 0))
+
+
+def _tell_of_kept_hosts(reporter: pytest.TerminalReporter, failed: Collection[str]) -> None:
+    """Say how to get into the hosts of tests that are kept; of those that have failed their report says it."""
+    kept = {
+        report.nodeid: lines
+        for reports in reporter.stats.values()
+        for report in reports
+        if (lines := getattr(report, "bgasync_kept", None)) is not None
+    }
+    if not kept:
+        return
+    reporter.section("kept hosts", sep="=")
+    for nodeid, lines in kept.items():
+        reporter.write_line(nodeid)
+        for line in lines if nodeid not in failed else ():
+            reporter.write_line(f"  {line}")
+    reporter.write_line("bgasync ls lists them, bgasync shell NAME gets in, bgasync clean removes them")
 
 
 class _Covering:

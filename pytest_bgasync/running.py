@@ -89,7 +89,9 @@ class Running:
         for launch in found:
             job = self._known.get(launch.token)
             self._known[launch.token] = (
-                job.heard(launch) if job else Job(launch, self._hosts(launch.machine), self._order.clock)
+                job.heard(launch)
+                if job
+                else Job(launch, self._hosts(launch.machine), self._order.clock, self._order.narrator)
             )
         return Jobs(self._known[launch.token] for launch in found)
 
@@ -124,7 +126,7 @@ class Running:
         self._wait_until(lambda: self.paused or self.ended)
         if self.ended:
             raise UsageProblem("resume(): the play is not paused, it has ended")
-        self._player.stops.pop(0).release()
+        self._player.release()
 
     def wait(self) -> Run:
         """Wait for its end and return what came of it; a run that has ended is returned again.

@@ -3,11 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
 from pytest_bgasync.jobs import Job
 from pytest_bgasync.tasks import printable
+
+#: How outcomes are coloured, as pytest's terminal takes it.
+COLOURS: Mapping[str, Mapping[str, bool]] = {
+    "succeeded": {"green": True},
+    "failed": {"red": True},
+    "timed_out": {"red": True},
+    "lost": {"red": True},
+    "unreachable": {"yellow": True},
+    "running": {"yellow": True},
+}
 
 
 class JobLine(TypedDict):

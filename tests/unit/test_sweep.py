@@ -76,7 +76,7 @@ def swept(**things: Thing) -> list[str]:
 
     client = SimpleNamespace(**{f"{kind}s": listing(kind) for kind in ("container", "network", "image")})
     client.api = SimpleNamespace(images=images)
-    return sweep(cast(Engine, SimpleNamespace(client=client)))
+    return sweep(cast(Engine, SimpleNamespace(client=client, url="unix:///engine")))
 
 
 @pytest.fixture(autouse=True)
@@ -170,7 +170,7 @@ def test_an_engine_that_does_not_list_what_it_has_is_asked_another_time() -> Non
     thing = Thing(DEAD, OLD)
     broken, whole = SimpleNamespace(list=fail), SimpleNamespace(list=lambda **_: [thing])
     client = SimpleNamespace(containers=broken, networks=whole, api=SimpleNamespace(images=fail))
-    assert sweep(cast(Engine, SimpleNamespace(client=client))) == ["network thing"]
+    assert sweep(cast(Engine, SimpleNamespace(client=client, url="unix:///engine"))) == ["network thing"]
 
 
 BUILD = """\
