@@ -82,6 +82,11 @@ class Engine:
             raise
 
     @property
+    def started(self) -> bool:
+        """True where it was started for tests, and ends with the last of them."""
+        return self._service.running
+
+    @property
     def podman(self) -> bool:
         """True where it is Podman, which answers as Docker does."""
         parts = self.client.version().get("Components") or []
@@ -201,6 +206,12 @@ def _naming(environ: Mapping[str, str], named: str | None) -> _Naming | None:
         url, connect = _of_context(name, "DOCKER_CONTEXT")
         return _Naming(f"DOCKER_CONTEXT={name}", url, connect, UNSET.format("DOCKER_CONTEXT"))
     return None
+
+
+def naming_words(environ: Mapping[str, str], named: str | None) -> str | None:
+    """Return what names the engine, None where it is looked for; raises EngineNotFound."""
+    naming = _naming(environ, named)
+    return None if naming is None else naming.words
 
 
 def _from_env(environ: Mapping[str, str]) -> Connect:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -67,6 +68,11 @@ class Running:
     def playbook(self) -> str:
         """What messages call the playbook."""
         return self._order.playbook
+
+    @property
+    def outputs(self) -> tuple[Path, Path]:
+        """The files that ansible-playbook writes to: standard output and error."""
+        return self._order.folder / "stdout", self._order.folder / "stderr"
 
     @property
     def ended(self) -> bool:

@@ -19,6 +19,12 @@ COLOURS: Mapping[str, Mapping[str, bool]] = {
     "running": {"yellow": True},
 }
 
+#: The same as what a terminal takes before and after a text.
+ANSI: Mapping[str, tuple[str, str]] = {
+    outcome: ({"green": "\x1b[32m", "red": "\x1b[31m", "yellow": "\x1b[33m"}[next(iter(colour))], "\x1b[0m")
+    for outcome, colour in COLOURS.items()
+}
+
 
 class JobLine(TypedDict):
     """What is kept of a job for the summary; plain, so that it passes between processes.
