@@ -82,7 +82,7 @@ def choose(names: Iterable[str], wanted: str, where: Sequence[Name]) -> Name:
         if len(found) == 1:
             return found[0]
         if found:
-            raise Ambiguous(f"several hosts are called {wanted!r}, name one of: {listing(found)}")
+            raise Ambiguous(f"several hosts are called {wanted!r}, name one of:{listing(found)}")
     raise NotThere(f"there is no host {wanted!r}; there are: {listing(names)}")
 
 

@@ -163,8 +163,12 @@ class Inner:
 
     def bgasync(self, *args: str, env: Mapping[str, str] | None = None) -> Ended:
         """Run the command ``bgasync`` to its end."""
-        code = "import sys; from pytest_bgasync.cli import main; sys.exit(main())"
-        return self._start([sys.executable, "-c", code, *args], env).wait()
+        return self.start_bgasync(*args, env=env).wait()
+
+    def start_bgasync(self, *args: str, env: Mapping[str, str] | None = None) -> Started:
+        """Start the command ``bgasync``."""
+        code = "import inner_recorder, sys; from pytest_bgasync.cli import main; sys.exit(main())"
+        return self._start([sys.executable, "-c", code, *args], env)
 
     def containers(self, status: str = "") -> list[str]:
         """Return the names of the containers that the runs have now, of all or of those with a status."""

@@ -82,7 +82,7 @@ def test_hosts_of_a_failed_test_stay_and_what_its_report_says_works_by_hand(inne
     (folder,) = folders(inner)
 
     # A pytest that starts later leaves them alone.
-    inner.run("-k", "good").assert_passed(1)
+    inner.run("test_inner.py::test_good").assert_passed(1)
     assert sorted(inner.containers("running")) == kept
 
     ssh = re.search(rf"^ *(ssh -F {folder}/ssh_config web1)$", ended.output, re.MULTILINE)
