@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from .inner import Ended, Inner, wait_until
+from .inner import Inner, wait_until
 
 PLAY = """
 - hosts: all
@@ -53,22 +51,6 @@ def project(inner: Inner) -> None:
     inner.ini("bgasync_time_scale = 0.2")
 
 
-def typed(inner: Inner, line: str) -> subprocess.CompletedProcess[str]:
-    """Paste a line into a shell that knows nothing of the run of pytest."""
-    env = {"HOME": os.environ.get("HOME", "/"), "PATH": os.environ["PATH"], "TMPDIR": str(inner.temp)}
-    return subprocess.run(
-        ["sh", "-c", line], env=env, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-        timeout=120,
-    )  # fmt: skip
-
-
-def line_after(ended: Ended, title: str) -> str:
-    """Return the line of the report that follows a title."""
-    found = re.search(rf"^ *{re.escape(title)}\n +(.+)$", ended.output, re.MULTILINE)
-    assert found, ended.output
-    return found[1]
-
-
 def folders(inner: Inner) -> list[Path]:
     return sorted(inner.temp.glob("bga-*"))
 
@@ -87,18 +69,18 @@ def test_hosts_of_a_failed_test_stay_and_what_its_report_says_works_by_hand(inne
 
     ssh = re.search(rf"^ *(ssh -F {folder}/ssh_config web1)$", ended.output, re.MULTILINE)
     assert ssh, ended.output
-    entered = typed(inner, f"{ssh[1]} 'hostname; cat /tmp/imported'")
+    entered = inner.typed(f"{ssh[1]} 'hostname; cat /tmp/imported'")
     assert (entered.returncode, entered.stdout) == (0, "web1\nweb1\n"), entered
     execute = re.search(r"^ *(docker|podman) .*exec -it (bgasync-kept-\w+-web1) sh$", ended.output, re.MULTILINE)
     assert execute, ended.output
     assert execute[2] in kept
 
-    again = typed(inner, line_after(ended, "run import.yml again, as the test did:"))
+    again = inner.typed(ended.line_after("run import.yml again, as the test did:"))
     assert again.returncode == 0, again.stdout + again.stderr
     assert "web1                       : ok=4" in again.stdout
-    assert typed(inner, f"{ssh[1]} cat /tmp/imported").stdout == "web1\nweb1\n"
+    assert inner.typed(f"{ssh[1]} cat /tmp/imported").stdout == "web1\nweb1\n"
     # The name server of the scenario is still there.
-    assert typed(inner, f"{ssh[1]} getent hosts hooks.example.com").stdout
+    assert inner.typed(f"{ssh[1]} getent hosts hooks.example.com").stdout
 
     listed = inner.bgasync("ls")
     assert re.search(r"\w{10}-web1 +kept .*test_inner\.py::test_bad", listed.output), listed.output
