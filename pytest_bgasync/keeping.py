@@ -29,6 +29,7 @@ def ways_back(scenario: Scenario, orders: Sequence[Order]) -> list[str]:
     lines = list(_ways_in(record, scenario.folder, scenario.engine))
     for order in orders[-RUNS:]:
         lines += [f"run {order.playbook} again, as the test did:", f"  {again(order, scenario)}"]
+        lines.append(f"  (what it wrote then: {order.folder}/stdout)")
     return [*lines, "they stay until: bgasync clean"]
 
 

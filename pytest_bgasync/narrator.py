@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+
+from pytest_bgasync.errors import BgasyncError
 
 #: Real seconds before the first line about something that goes on, and between two.
 FIRST, EVERY = 2.0, 10.0
@@ -84,9 +86,10 @@ class Activity:
         """Say again and again what goes on."""
         pause = first
         while not self._over.wait(pause):
-            text = self._what if isinstance(self._what, str) else self._what()
-            self._narrator.told(self, f"{text} ({time.monotonic() - self._began:.0f} s)")
             pause = every
+            with suppress(BgasyncError):  # who waits will be told
+                text = self._what if isinstance(self._what, str) else self._what()
+                self._narrator.told(self, f"{text} ({time.monotonic() - self._began:.0f} s)")
 
     def end(self) -> None:
         """Let nothing more be said of it."""

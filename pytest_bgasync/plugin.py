@@ -96,8 +96,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="tell which tasks of playbooks and roles have run, and which outcomes of background tasks were tried",
     )
-    group.addoption("--bgasync-cov-json", metavar="FILE", help="write that to a file, too")
-    group.addoption("--bgasync-cov-fail-under", metavar="PERCENT", help="fail if fewer tasks have run")
+    group.addoption("--bgasync-cov-json", metavar="FILE", help="write what --bgasync-cov tells to a file, as JSON")
+    group.addoption(
+        "--bgasync-cov-fail-under", metavar="PERCENT", help="fail the session if fewer tasks of a hundred have run"
+    )
     parser.addini("bgasync_strict", "whether what runs do with background jobs fails a test", default="true")
     parser.addini("bgasync_image", "image of the hosts: a name, or a folder with a Dockerfile", default="")
     parser.addini("bgasync_time_scale", "real seconds for one playbook second", default="1")

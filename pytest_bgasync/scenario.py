@@ -180,7 +180,7 @@ class Scenario:
         From now on all that leads to the hosts is in the folder, and needs nothing of this process.
         """
         assert self._record is not None
-        staying = [container for container in self._containers if container is not self._gateway]
+        staying = [one for one in self._containers if one is not self._gateway and not one.ended]
         try:
             self._key = self._key.copied_to(self.folder)
             names = {one: container_name(self._number, name) for name, one in self._record.hosts.items()}

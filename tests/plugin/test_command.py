@@ -63,7 +63,8 @@ def test_the_exit_status_is_that_of_ansible_or_says_that_jobs_are_not_accounted_
     assert [name[24:] for name in sorted(inner.containers())] == ["localhost", "web1"]
     assert "removed container" in inner.bgasync("clean").output
 
-    options = ["run", "export.yml", "--hosts=web=web1", "--skip-tags=notify,collect"]
+    inner.file("mine", "[web]\nweb1 ansible_host=192.0.2.1\n")
+    options = ["run", "export.yml", "--inventory=mine", "--skip-tags=notify,collect"]
     left = inner.bgasync(*options)
     assert left.rc == 1
     assert "uncollected: job 'Start the export' on web1" in left.output
