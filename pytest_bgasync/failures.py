@@ -48,7 +48,7 @@ def _paths(run: Run) -> Iterable[Section]:
     """Yield the tasks that the hosts of a run came to; hosts with the same path stand together."""
     hosts: dict[str, list[Reach]] = {}
     for reach in run.reached:
-        if reach.ran or reach.status not in ("skipped", None):
+        if reach.status != "skipped":
             hosts.setdefault(reach.host, []).append(reach)
     together: dict[str, list[str]] = {}
     for host, path in hosts.items():

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import sys
-import threading
 import traceback
 import zlib
 from collections.abc import Collection, Generator, Iterator
@@ -35,6 +33,7 @@ from pytest_bgasync.fixtures import (
     bgasync_service,
     one_sentence,
 )
+from pytest_bgasync.lines import Lines
 from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.services import Registry
 from pytest_bgasync.summary import COLOURS, JobLine, counted, remarked, table
@@ -142,7 +141,10 @@ def pytest_configure(config: pytest.Config) -> None:
     if config.stash[SETTINGS].cover and not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Covering(config.stash[SETTINGS]), "bgasync-coverage")
     config.stash[SERVICES] = Registry()
-    lines = _Lines(config)
+    worker = hasattr(config, "workerinput")
+    # While pytest is configured nothing is captured. A worker of xdist has the terminal at its standard error only.
+    stream = sys.__stderr__ if worker else sys.stdout
+    lines = Lines(stream, lambda: config.pluginmanager.get_plugin("terminalreporter"), worker=worker)
     config.add_cleanup(lines.close)
     config.stash[NARRATOR] = Narrator(lines.write, quiet=config.get_verbosity() < 0)
 
@@ -151,38 +153,6 @@ def _worker_number(name: str) -> int:
     """Return the number of a worker of xdist; of one that was given a name, one that follows from that."""
     number = re.fullmatch(r"gw(\d+)", name)
     return int(number[1]) if number else zlib.crc32(name.encode())
-
-
-class _Lines:
-    """Writes lines to the terminal, past pytest's capturing, at any time and in any thread."""
-
-    def __init__(self, config: pytest.Config) -> None:
-        self._config = config
-        self._lock = threading.Lock()
-        self._worker = hasattr(config, "workerinput")
-        # While pytest is configured nothing is captured. A worker of xdist has the terminal at its standard error only.
-        stream = sys.__stderr__ if self._worker else sys.stdout
-        self._file: int | None = None
-        with suppress(OSError, ValueError, AttributeError):  # it may be closed, or none of the system's
-            self._file = os.dup(stream.fileno())  # type: ignore[union-attr]
-
-    def write(self, line: str) -> None:
-        reporter = self._config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is None:
-            return
-        with self._lock, suppress(OSError):
-            if self._file is None:
-                return
-            begun = not self._worker and reporter.currentfspath is not None
-            if begun:  # as reporter.ensure_newline() does, which would write to where output is captured
-                reporter.currentfspath = None
-            os.write(self._file, f"{chr(10) if begun else ''}bgasync: {line}\n".encode())
-
-    def close(self) -> None:
-        with self._lock:
-            if self._file is not None:
-                os.close(self._file)
-                self._file = None
 
 
 @pytest.hookimpl(wrapper=True)
