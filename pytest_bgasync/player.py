@@ -69,7 +69,7 @@ class Player:
     began: float = field(default_factory=time.time)
     started: float = field(default_factory=time.monotonic)
     stops: list[Stop] = field(default_factory=list)
-    _pauses: list[Activity] = field(default_factory=list)
+    _pauses: list[Activity] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         order = self.order

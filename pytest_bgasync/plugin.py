@@ -7,7 +7,7 @@ import re
 import sys
 import traceback
 import zlib
-from collections.abc import Collection, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -279,7 +279,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         if (lines := getattr(report, "bgasync_jobs", [])) or getattr(report, "bgasync_remarks", [])
     ]
     failed = {report.nodeid for outcome in ("failed", "error") for report in terminalreporter.stats.get(outcome, [])}
-    _tell_of_kept_hosts(terminalreporter, failed)
+    _tell_of_kept_hosts(terminalreporter)
     if not tests or config.get_verbosity() < 0:
         return
     terminalreporter.section("background jobs", sep="=")
@@ -297,8 +297,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     terminalreporter.write_line(counted(jobs, count, shown=config.get_verbosity() > 0))
 
 
-def _tell_of_kept_hosts(reporter: pytest.TerminalReporter, failed: Collection[str]) -> None:
-    """Say how to get into the hosts of tests that are kept; of those that have failed their report says it."""
+def _tell_of_kept_hosts(reporter: pytest.TerminalReporter) -> None:
+    """Say how to get into the hosts of tests that are kept, where the report of a failure has not said it."""
     kept = {
         report.nodeid: lines
         for reports in reporter.stats.values()
@@ -307,10 +307,18 @@ def _tell_of_kept_hosts(reporter: pytest.TerminalReporter, failed: Collection[st
     }
     if not kept:
         return
+    told = {
+        report.nodeid
+        for outcome, whens in (("failed", ("call",)), ("error", ("teardown",)))
+        for report in reporter.stats.get(outcome, [])
+        if report.when in whens
+    }
+    if reporter.config.option.tbstyle == "no" or reporter.config.option.showcapture != "all":
+        told.clear()
     reporter.section("kept hosts", sep="=")
     for nodeid, lines in kept.items():
         reporter.write_line(nodeid)
-        for line in lines if nodeid not in failed else ():
+        for line in lines if nodeid not in told else ():
             reporter.write_line(f"  {line}")
     reporter.write_line("bgasync ls lists them, bgasync shell NAME gets in, bgasync clean removes them")
 

@@ -58,6 +58,11 @@ def container_name(scenario: str, machine: str) -> Name:
     return Name(scenario, re.sub(r"[^A-Za-z0-9_.-]", "-", machine), kept=False)
 
 
+def kept_name(container: str) -> str:
+    """Return the name that a container has once it is kept."""
+    return container.replace(PREFIX, PREFIX + KEPT, 1)
+
+
 def parse_name(container: str) -> Name | None:
     """Return what the name of a container says; None where it is none of ours."""
     found = _NAME.fullmatch(container)

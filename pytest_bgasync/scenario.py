@@ -20,7 +20,7 @@ from pytest_bgasync.jobs import Jobs
 from pytest_bgasync.leftovers import end_processes
 from pytest_bgasync.owner import make_folder, owner_label
 from pytest_bgasync.reach import GREETING, UNSURE, Reach
-from pytest_bgasync.records import HOLD, Record, container_name, network_name, new_scenario
+from pytest_bgasync.records import HOLD, Record, container_name, kept_name, network_name, new_scenario
 from pytest_bgasync.services import Plan, Readiness, Service
 from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST, LONGEST, WEBHOOKS
 from pytest_bgasync.tasks import ByName
@@ -183,13 +183,12 @@ class Scenario:
         staying = [one for one in self._containers if one is not self._gateway and not one.ended]
         try:
             self._key = self._key.copied_to(self.folder)
-            names = {one: container_name(self._number, name) for name, one in self._record.hosts.items()}
-            hosts = {name: replace(names[one], kept=True).container for name, one in self._record.hosts.items()}
+            hosts = {name: kept_name(container) for name, container in self._record.hosts.items()}
             # The record first: what is not yet told to stay ends with this process, and the next sweep sees that.
             record = replace(self._record, kept=True, hosts=hosts)
             record.write(self.folder)
             for container in staying:
-                container.rename(container.name.replace(self._number, f"kept-{self._number}", 1))
+                container.rename(kept_name(container.name))
             for container in staying:
                 if container not in self._guests:  # those end with the first process of their namespace
                     container.stay()

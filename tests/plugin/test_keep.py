@@ -126,13 +126,18 @@ def test_a_killed_pytest_leaves_only_what_was_kept_before(inner: Inner) -> None:
         """
         import os, signal
 
-        def test_bad(bgasync): assert False
+        import pytest
+
+        @pytest.fixture
+        def broken(bgasync): assert False
+
+        def test_bad(broken): pass
 
         def test_killed(bgasync): os.kill(os.getpid(), signal.SIGKILL)
         """
     )
     ended = inner.run("--bgasync-keep=failed")
-    assert ended.rc == -9
+    assert ended.rc == -9, ended.output
     wait_until(lambda: len(inner.containers()) == 2, within=10, what="the end of the hosts that are not kept")
     assert all(name.startswith("bgasync-kept-") for name in inner.containers())
     inner.bgasync("clean")
