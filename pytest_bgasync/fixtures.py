@@ -48,7 +48,7 @@ OUTCOME = "bgasync_outcome"
 LOG_LINES = 30
 SEEN = pytest.StashKey[Seen]()
 JOB_LINES = pytest.StashKey[list[JobLine]]()
-#: Whether a part of a test has failed; there once its set-up or body has come to an end.
+#: Whether a test has failed; there once its body has come to an end, or its set-up to a bad one.
 FAILED = pytest.StashKey[bool]()
 KEPT = pytest.StashKey[list[str]]()
 

@@ -254,7 +254,7 @@ def pytest_runtest_makereport(
     failure = call.excinfo if call.when in ("setup", "call") else None
     if failure is not None and found and found.faults and str(failure.value) != found.text:
         report.sections.append(("background jobs", found.text))
-    if call.when in ("setup", "call"):
+    if call.when == "call" or (call.when == "setup" and report.failed):
         item.stash[FAILED] = report.failed
     if report.failed:
         said = "\n".join([str(report.longrepr), *(text for _, text in report.sections)])
@@ -287,7 +287,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         if config.get_verbosity() > 0 or nodeid in failed:
             terminalreporter.write_line(nodeid)
             for job, row in zip(lines, table(lines), strict=True):
-                terminalreporter.write(f"  {row[: len(job['outcome'])]}", **COLOURS.get(job["outcome"], {}))
+                terminalreporter.write("  ")
+                terminalreporter.write(row[: len(job["outcome"])], **COLOURS.get(job["outcome"], {}))
                 terminalreporter.write_line(row[len(job["outcome"]) :])
         if config.get_verbosity() > 0:
             for line in remarked(remarks, cures=config.get_verbosity() > 1):
