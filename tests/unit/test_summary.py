@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pytest_bgasync.jobs import Job
-from pytest_bgasync.summary import JobLine, counted, job_line, table
+from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.summary import ANSI, COLOURS, JobLine, counted, job_line, table
 
 from .made import CLOCK, FakeHost, job_file, launch
 
@@ -52,3 +53,8 @@ def test_jobs_are_counted_by_outcome_the_most_frequent_first() -> None:
     lines = [line({"rc": 1}), line({"rc": 0}), line({"rc": 0})]
     assert counted(lines) == "3 background jobs: 2 succeeded, 1 failed"
     assert counted(lines[:1]) == "1 background job: 1 failed"
+
+
+def test_each_outcome_has_a_colour_for_pytest_and_for_a_plain_terminal() -> None:
+    assert set(COLOURS) == set(ANSI) == {str(outcome) for outcome in Outcome}
+    assert ANSI["failed"] == ("\x1b[31m", "\x1b[0m")
