@@ -3,87 +3,40 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
-from contextlib import closing
-from pathlib import Path
 
-from pytest_bgasync.comparing import compared, sides, table
-from pytest_bgasync.engine import find
-from pytest_bgasync.errors import BgasyncError
-from pytest_bgasync.sweep import sweep
+from pytest_bgasync.commands import COMMANDS
+from pytest_bgasync.errors import BgasyncError, UsageProblem
+
+#: The exit status of what could not be done, of what cannot be meant, and after Ctrl-C.
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit status."""
-    parser = argparse.ArgumentParser(prog="bgasync", description="Help around tests of background jobs.")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    clean = commands.add_parser("clean", help="remove containers, networks and images that dead runs left")
-    clean.add_argument(
-        "--bgasync-engine", metavar="URL", action="append", help="the engine to clean, as pytest's; may be repeated"
+    parser = argparse.ArgumentParser(
+        prog="bgasync", description="Help around background jobs of Ansible playbooks, and tests of them."
     )
-    clean.set_defaults(command=_clean, problem=1)
-    rules = commands.add_parser(
-        "audit-rules", help="print the folder with the rules of --bgasync-audit for ansible-lint's option -r"
-    )
-    rules.set_defaults(command=_audit_rules, problem=1)
-    compare = commands.add_parser(
-        "compare",
-        help="run the tests on two releases of ansible-core and show what changes",
-        description="Shows what the runs of playbooks do otherwise on another release of ansible-core. The exit status"
-        " is 0 when nothing differs, 1 when something does, 2 on a problem.",
-    )
-    compare.add_argument(
-        "left", metavar="LEFT", help="a release (2.16), the interpreter of an environment, or a ledger"
-    )
-    compare.add_argument("right", metavar="RIGHT", help="the other one")
-    compare.add_argument("arguments", metavar="ARGUMENT", nargs="*", help="after --: arguments for pytest")
-    compare.add_argument(
-        "--python", metavar="PATH", action="append", default=[], help="an interpreter for releases; may be repeated"
-    )
-    compare.add_argument(
-        "--requirements", metavar="FILE", type=Path, help="what else the tests need, as a requirements file of pip"
-    )
-    compare.set_defaults(command=_compare, problem=2)
+    words = parser.add_subparsers(required=True, metavar="COMMAND")
+    for command in COMMANDS:
+        own = words.add_parser(
+            command.NAME, help=command.HELP, description=f"{command.HELP[:1].upper()}{command.HELP[1:]}."
+        )
+        command.options(own)
+        own.set_defaults(work=command.work)
     chosen = parser.parse_args(arguments)
     try:
-        status: int = chosen.command(chosen)
+        status: int = chosen.work(chosen)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Nobody reads any more. What is still buffered would say so once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
     except BgasyncError as problem:
         sys.stderr.write(f"bgasync: {problem}\n")
-        return int(chosen.problem)
+        return MISUSED if isinstance(problem, UsageProblem) else FAILED
     return status
-
-
-def _audit_rules(_: argparse.Namespace) -> int:
-    sys.stdout.write(f"{Path(__file__).parent / 'audit' / 'ansible_lint'}\n")
-    return 0
-
-
-def _clean(chosen: argparse.Namespace) -> int:
-    removed: list[str] = []
-    for named in chosen.bgasync_engine or [None]:
-        with closing(find(named=named)) as engine:
-            removed += sweep(engine)
-    for name in removed:
-        sys.stdout.write(f"removed {name}\n")
-    sys.stdout.write(f"{len(removed)} removed; runs that are alive and things of others are left alone\n")
-    return 0
-
-
-def _compare(chosen: argparse.Namespace) -> int:
-    names = [chosen.left, chosen.right]
-    left, right = sides(names, chosen.arguments, chosen.python, chosen.requirements, _say)
-    found = compared(left, right)
-    for line in table(found, left.title, right.title) if found else ():
-        sys.stdout.write(f"{line}\n")
-    both = len({*left.outcomes} & {*right.outcomes})
-    differ = len({one.test for one in found}) or "none"
-    sys.stdout.write(
-        f"{both} test{'' if both == 1 else 's'} on {left.title} and {right.title}, {differ} with a difference\n"
-    )
-    return 1 if found else 0
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"bgasync: {line}\n")
-    sys.stderr.flush()

@@ -20,6 +20,8 @@ from pytest_bgasync.spec import host_name
 _BOOLEANS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
 #: How an engine can be reached.
 SCHEMES = ("unix", "tcp", "http", "https", "ssh")
+#: Whose hosts can stay: those of no test, of failed ones, of all.
+KEEP = ("never", "failed", "always")
 LEAST_MEMORY = 64 * 1024 * 1024
 
 
@@ -49,6 +51,8 @@ class Settings:
     """Whether the hosts of the next test start while one runs."""
     fork: bool = True
     """Whether runs are forked from a process that has imported Ansible."""
+    keep: str = KEEP[0]
+    """Whose hosts stay: one of KEEP."""
     cover: bool = False
     """Whether to tell which tasks have run."""
     cover_json: Path | None = None
@@ -88,6 +92,7 @@ def parse_settings(
     worker: int = 0,
     ahead: bool = True,
     fork: bool = True,
+    keep: str = KEEP[0],
     cover: bool = False,
     cover_json: str | None = None,
     cover_least: str | None = None,
@@ -139,6 +144,7 @@ def parse_settings(
         other_engines=(tuple(distinct[:place]), tuple(distinct[place + 1 :])),
         ahead=ahead,
         fork=fork,
+        keep=keep,
         cover=cover or cover_json is not None or cover_least is not None,
         cover_json=_file("--bgasync-cov-json", cover_json),
         cover_least=_percent(cover_least) if cover_least is not None else None,

@@ -20,6 +20,7 @@ from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import CommandDeadline, HostProblem
 from pytest_bgasync.owner import owner_label
+from pytest_bgasync.records import STAYS
 from pytest_bgasync.streams import Stream
 
 #: Real seconds that one command on a container may take unless it says otherwise.
@@ -111,6 +112,27 @@ class Container:
             self._console.write(line.encode())
         except OSError as error:
             raise HostProblem(f"{self.label} has ended: {reason(error)}") from None
+
+    def rename(self, name: str) -> None:
+        """Give it another name; raises HostProblem."""
+        try:
+            self._api.rename(self.id, name)
+        except FAILURES as error:
+            raise HostProblem(f"{self.label} could not be renamed: {reason(error)}") from None
+        self.name = name
+
+    def stay(self) -> None:
+        """Let it live on when this process ends, or closes it; raises HostProblem.
+
+        Its main process must know the order: that of a host does, and ``records.HOLD``.
+        """
+        self.tell("keep\n")
+        if not Deadline(COMMAND).wait_for(lambda: self.ended or STAYS in self.output.splitlines()) or self.ended:
+            raise HostProblem(f"{self.label} could not be kept. {self.last_words()}")
+
+    def leave(self) -> None:
+        """Close the connection to it."""
+        self._console.close()
 
     @property
     def output(self) -> str:

@@ -25,7 +25,9 @@ from docker.utils import kwargs_from_env
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.errors import EngineMissing, EngineNotFound, EngineRefused
 from pytest_bgasync.locks import FileLock, cache_folder, locked
+from pytest_bgasync.owner import OWNER
 from pytest_bgasync.processes import identify, is_alive
+from pytest_bgasync.records import parse_name
 from pytest_bgasync.tunnel import Tunnel
 
 INSTALL = (
@@ -40,6 +42,8 @@ FAILURES = (DockerException, OSError)
 #: How Docker and Podman begin the line that says why they end; a stack may follow it.
 _LAST_WORDS = re.compile(r"panic: |fatal error: |failed to start daemon|Error: |time=.* level=fatal ")
 
+#: Where Docker listens, and its command looks for it.
+USUAL = "/var/run/docker.sock"
 OPTION = "--bgasync-engine"
 UNSET = "unset {} to use the engine of this machine"
 #: How many connections are kept open.
@@ -77,15 +81,44 @@ class Engine:
                 ) from None
             raise
 
+    @property
+    def started(self) -> bool:
+        """True where it was started for tests, and ends with the last of them."""
+        return self._service.running
+
+    @property
+    def podman(self) -> bool:
+        """True where it is Podman, which answers as Docker does."""
+        parts = self.client.version().get("Components") or []
+        return any("Podman" in part["Name"] for part in parts)
+
+    @property
+    def command(self) -> str:
+        """The words with which Docker's or Podman's own command uses this engine."""
+        if self.podman:
+            return f"podman --url {self.url}"
+        return "docker" if self.url == f"unix://{USUAL}" else f"docker -H {self.url}"
+
     def patient_client(self, seconds: int) -> docker.DockerClient:
         """Return another client, one whose single answers may take ``seconds`` real seconds."""
         return self._connect(seconds)
 
     def close(self) -> None:
-        """Close the connection, and end the engine if it was started for tests and this was its last user."""
+        """Close the connection, and end the engine if it was started for tests and this was its last user.
+
+        One that has containers which are kept goes on.
+        """
+        needed = self._service.running and self._keeps()
         self.client.close()
         self._close_tunnel()
-        self._service.leave()
+        self._service.leave(end=not needed)
+
+    def _keeps(self) -> bool:
+        try:
+            found = self.client.containers.list(filters={"label": OWNER}, ignore_removed=True)
+        except FAILURES:
+            return False
+        return any(name.kept for container in found if (name := parse_name(str(container.name))) is not None)
 
     def _close_tunnel(self) -> None:
         if self._tunnel is not None:
@@ -175,6 +208,12 @@ def _naming(environ: Mapping[str, str], named: str | None) -> _Naming | None:
     return None
 
 
+def naming_words(environ: Mapping[str, str], named: str | None) -> str | None:
+    """Return what names the engine, None where it is looked for; raises EngineNotFound."""
+    naming = _naming(environ, named)
+    return None if naming is None else naming.words
+
+
 def _from_env(environ: Mapping[str, str]) -> Connect:
     try:
         return partial(_client, **kwargs_from_env(dict(environ)))
@@ -236,7 +275,7 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[tuple[str, docker.tls.TLS
     home = Path(environ.get("HOME", "/nonexistent"))
     runtime = _runtime(environ)
     for socket in (
-        Path("/var/run/docker.sock"),
+        Path(USUAL),
         runtime / "docker.sock",
         home / ".docker/run/docker.sock",
         home / ".docker/desktop/docker.sock",
@@ -363,10 +402,10 @@ class Service:
         note = self._read_note()
         return note is not None and _is_ours(note)
 
-    def leave(self) -> None:
-        """Stop being a user; the last one ends the engine and waits until it has gone."""
+    def leave(self, *, end: bool = True) -> None:
+        """Stop being a user; with ``end`` the last one ends the engine and waits until it has gone."""
         try:
-            if self._users.try_acquire() and (note := self._read_note()) is not None:
+            if end and self._users.try_acquire() and (note := self._read_note()) is not None:
                 self._stop(note)
                 self._note.unlink(missing_ok=True)
         finally:

@@ -3,43 +3,41 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
 from pytest_bgasync import ssh
 from pytest_bgasync.ahead import Ahead
-from pytest_bgasync.ansible import ansible_playbook, project_folder
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.config import Settings
 from pytest_bgasync.coverage import Seen, seen
 from pytest_bgasync.declared import Declaration, parse_declaration
-from pytest_bgasync.engine import Engine, find
+from pytest_bgasync.engine import Engine
 from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.every import Every, parse_every
+from pytest_bgasync.failures import sections
 from pytest_bgasync.forkserver import Starter
-from pytest_bgasync.images import Images, Progress
-from pytest_bgasync.inventories import find_inventory, hosts_of
+from pytest_bgasync.images import Images
 from pytest_bgasync.lab import Lab, Places
 from pytest_bgasync.ledger import seen_by
+from pytest_bgasync.narrator import Narrator
+from pytest_bgasync.opening import check_names, open_engine, wanted_for, with_inventory
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.owner import make_folder
 from pytest_bgasync.scenario import Scenario, Wanted
 from pytest_bgasync.services import Plan, Registry
 from pytest_bgasync.shelves import Shelves
-from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST, STRICT, WEBHOOKS, Spec, parse_marker
+from pytest_bgasync.spec import LOCAL_NAMES, STRICT, WEBHOOKS, Spec, parse_marker
 from pytest_bgasync.summary import JobLine, job_line, properties
-from pytest_bgasync.sweep import sweep
-from pytest_bgasync.verify import Account, settle, settle_late
+from pytest_bgasync.verify import Account, settle, settle_late, waiting_for
 from pytest_bgasync.webhooks import Authority
 
 SETTINGS = pytest.StashKey[Settings]()
-PROGRESS = pytest.StashKey[Progress]()
+NARRATOR = pytest.StashKey[Narrator]()
 LAB = pytest.StashKey[Lab]()
 ACCOUNT = pytest.StashKey[Account]()
 SERVICES = pytest.StashKey[Registry]()
@@ -54,6 +52,9 @@ SEEN = pytest.StashKey[Seen]()
 JOB_LINES = pytest.StashKey[list[JobLine]]()
 #: What the runs of a test did, as JSON: other processes can be told of it whatever is in it.
 RECORD = pytest.StashKey[str]()
+#: Whether a test has failed; there once its body has come to an end, or its set-up to a bad one.
+FAILED = pytest.StashKey[bool]()
+KEPT = pytest.StashKey[list[str]]()
 
 
 @contextmanager
@@ -69,12 +70,8 @@ def one_sentence() -> Iterator[None]:
 def bgasync_engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
     """The container engine in use: ``client`` is a ``docker.DockerClient``, ``url`` its address."""
     with one_sentence():
-        ansible_playbook()
-        engine = find(named=pytestconfig.stash[SETTINGS].engine)
+        engine = open_engine(pytestconfig.stash[SETTINGS].engine, pytestconfig.stash[NARRATOR])
     try:
-        with one_sentence():
-            for name in sweep(engine):
-                pytestconfig.stash[PROGRESS](f"removed what a dead run had left: {name}")
         yield engine
     finally:
         engine.close()
@@ -108,7 +105,7 @@ def _bgasync_authority() -> Authority:
 
 @pytest.fixture(scope="session")
 def _bgasync_starter(pytestconfig: pytest.Config) -> Iterator[Starter]:
-    starter = Starter(pytestconfig.stash[PROGRESS], forks=pytestconfig.stash[SETTINGS].fork)
+    starter = Starter(pytestconfig.stash[NARRATOR], forks=pytestconfig.stash[SETTINGS].fork)
     try:
         yield starter
     finally:
@@ -119,7 +116,7 @@ def _bgasync_starter(pytestconfig: pytest.Config) -> Iterator[Starter]:
 def _bgasync_images(bgasync_engine: Engine, pytestconfig: pytest.Config) -> Iterator[Images]:
     settings = pytestconfig.stash[SETTINGS]
     shelves = Shelves(*settings.other_engines)
-    yield Images(bgasync_engine, pytestconfig.stash[PROGRESS], shelves)
+    yield Images(bgasync_engine, pytestconfig.stash[NARRATOR], shelves)
     shelves.close()
 
 
@@ -143,24 +140,26 @@ def bgasync(
     _bgasync_starter: Starter,
 ) -> Iterator[Lab]:
     """The hosts that the ``bgasync`` marker asks for, up and answering; gone after the test."""
-    settings, images = request.config.stash[SETTINGS], _bgasync_images
+    settings, images, narrator = request.config.stash[SETTINGS], _bgasync_images, request.config.stash[NARRATOR]
     places = Places(settings.playbooks, request.path.parent, settings.root)
     with one_sentence():
-        spec = _with_inventory(marked(request.node), request.path.parent, settings)
+        spec = with_inventory(marked(request.node), request.path.parent, settings)
         check_hosts(request.node, spec)
         plans = _plans(spec, request, bgasync_service)
         check_names(spec, plans, settings)
         folders = (request.path.parent, settings.root)
-        services = [(plan, images.plain_image(plan.image, folders=folders)) for plan in plans]
-        wanted = _wanted(spec, images.host_image, services, folders, settings)
-        scenario = _bgasync_ahead.take(wanted)
+        with narrator.during("looking for the images"):
+            services = [(plan, images.plain_image(plan.image, folders=folders)) for plan in plans]
+            wanted = wanted_for(spec, images.host_image, services, folders, settings)
+        with narrator.during(wanted.starting):
+            scenario = _bgasync_ahead.take(wanted)
     faults: tuple[str, ...] = ()
     try:
         every = tried(request.node)
         trial = (every, request.node.callspec.params[OUTCOME]) if every else None
         clock = Clock(spec.time_scale or settings.time_scale)
-        lab = Lab(scenario, spec, places, clock, settings.deadline, _bgasync_starter, trial)
-        scenario.open(clock, lambda: lab.jobs)
+        lab = Lab(scenario, spec, places, clock, settings.deadline, _bgasync_starter, narrator, trial)
+        scenario.open(clock, lambda: lab.jobs, request.node.nodeid)
         coming = request.config.stash.get(NEXT, None) if settings.ahead else None
         if coming is not None and (next_wanted := expected(coming, images)) is not None:
             _bgasync_ahead.begin(next_wanted, coming.nodeid)
@@ -182,8 +181,9 @@ def bgasync(
                 record = seen_by(lab, account, _strict_kinds(request.node), settings.root)
                 request.node.stash[RECORD] = json.dumps(record, default=str, skipkeys=True)
     finally:
-        with one_sentence():
-            scenario.close()
+        with one_sentence(), narrator.during("removing the hosts"), closing(scenario):
+            if _stays(request.node, settings, faults):
+                request.node.stash[KEPT] = request.node.stash[LAB].keep()
     if faults:
         raise pytest.fail.Exception("\n\n".join(faults), pytrace=False)
 
@@ -219,28 +219,9 @@ def expected(item: pytest.Item, images: Images) -> Wanted | None:
         if spec.inventory is not None or set(spec.services) - {WEBHOOKS}:
             return None
         folders = (item.path.parent, settings.root)
-        return _wanted(spec, images.known, [], folders, settings)
+        return wanted_for(spec, images.known, [], folders, settings)
     except (UsageProblem, LookupError):  # it is told, or made, when the test begins
         return None
-
-
-def _wanted(
-    spec: Spec,
-    image: Callable[..., str],
-    services: Sequence[tuple[Plan, str]],
-    folders: Sequence[Path],
-    settings: Settings,
-) -> Wanted:
-    default = image(settings.image, folders=folders)
-    own = default if spec.image is None else image(spec.image, folders=folders)
-    return Wanted(
-        hosts=[(name, own) for name in spec.hosts],
-        localhost=default,
-        services=services,
-        helper=image(None) if spec.services else "",
-        webhooks=settings.webhook_hosts if WEBHOOKS in spec.services else (),
-        boot=settings.boot,
-    )
 
 
 def parametrize(metafunc: pytest.Metafunc) -> None:
@@ -321,31 +302,6 @@ def check_hosts(item: pytest.Item, spec: Spec) -> None:
             )
 
 
-def check_names(spec: Spec, plans: Sequence[Plan], settings: Settings) -> None:
-    """Raise UsageProblem where one name would mean two containers."""
-    where = {LOCALHOST: "localhost"} | {name.lower(): "a host of the test" for name in spec.hosts}
-    others = [(name, f"a name of the service {plan.name!r}") for plan in plans for name in plan.names]
-    if WEBHOOKS in spec.services:
-        if not settings.webhook_hosts:
-            raise UsageProblem("ini key bgasync_webhook_hosts is empty: list the names to which webhooks are sent")
-        others += [(WEBHOOKS, "the receiver of webhooks")]
-        others += [(name, "one of the ini key bgasync_webhook_hosts") for name in settings.webhook_hosts]
-    for name, place in others:
-        if (other := where.setdefault(name.lower(), place)) is not place or [n for n, _ in others].count(name) > 1:
-            raise UsageProblem(f"the host name {name!r} is in two places: it is {other} and {place}; rename one")
-
-
-def _with_inventory(spec: Spec, beside: Path, settings: Settings) -> Spec:
-    """Return what is asked for, with the hosts of the author's inventory where that is named."""
-    if spec.inventory is None:
-        return spec
-    path = find_inventory(spec.inventory, (beside, settings.root, settings.playbooks))
-    # Read with the ansible.cfg that the playbooks have, as a run does.
-    folders = [project_folder(folder, settings.root) for folder in (settings.playbooks, path.parent)]
-    cwd = next((folder for folder in folders if (folder / "ansible.cfg").is_file()), settings.root)
-    return replace(spec, inventory=str(path), hosts=hosts_of(path, os.environ, cwd))
-
-
 def _plans(spec: Spec, request: pytest.FixtureRequest, registry: Registry) -> list[Plan]:
     """Return the descriptions of the services of a test, but for the webhooks."""
     plans = []
@@ -380,7 +336,8 @@ def account(item: pytest.Item, *, patient: bool) -> Account | None:
             raise UsageProblem("the fire_and_forget marker declares jobs of the fixture bgasync: let the test use it")
         return None
     forgotten = lab.halt()
-    account = settle(lab.runs, lab.clock, declared(item), _strict_kinds(item), lab.fates, patient=patient)
+    with item.config.stash[NARRATOR].during(lambda: waiting_for(lab.jobs)):
+        account = settle(lab.runs, lab.clock, declared(item), _strict_kinds(item), lab.fates, patient=patient)
     item.stash[ACCOUNT] = replace(account, faults=(*forgotten, *account.faults))
     return item.stash[ACCOUNT]
 
@@ -398,12 +355,25 @@ def account_late(item: pytest.Item) -> tuple[str, ...]:
     return (*forgotten, *late.faults)
 
 
-def logs(item: pytest.Item) -> list[tuple[str, str]]:
-    """Return what the services of a test have written, for the report of its failure; once."""
+def _stays(item: pytest.Item, settings: Settings, faults: Sequence[str]) -> bool:
+    """Say whether the hosts of a test stay. Those of one that was interrupted do not: nobody would be told."""
+    if FAILED not in item.stash or LAB not in item.stash:
+        return False
+    return settings.keep == "always" or (settings.keep == "failed" and (item.stash[FAILED] or bool(faults)))
+
+
+def shown_once(item: pytest.Item, shown: str) -> list[tuple[str, str]]:
+    """Return what the report of a test's failure shows of its runs and services; ``shown`` it says anyway."""
     lab = None if item.stash.get(LOGGED, False) else item.stash.get(LAB, None)
+    if lab is None:
+        return []
     item.stash[LOGGED] = True
+    return [*sections(lab.runs, lab.clock, shown), *_logs(lab)]
+
+
+def _logs(lab: Lab) -> list[tuple[str, str]]:
     found = []
-    for service in lab.services.values() if lab else ():
+    for service in lab.services.values():
         lines = service.log.splitlines()
         cut = f" (the last {LOG_LINES} of {len(lines)} lines)" if len(lines) > LOG_LINES else ""
         found.append((f"log of the service {service.name}{cut}", "\n".join(lines[-LOG_LINES:]) or "it wrote nothing"))

@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,8 @@ from pytest_bgasync.locks import cache_folder, locked
 from pytest_bgasync.owner import OWNER, owner_label
 from pytest_bgasync.shelves import Shelves
 
+#: How the names of images begin that were built here.
+OURS = "bgasync/"
 RECIPE = Path(__file__).parent / "recipes" / "host"
 #: Set on every image that is a host as it is; its value is the recipe that made it one.
 LABEL = "bgasync.host"
@@ -57,7 +61,7 @@ class Images:
 
     def target(self) -> str:
         """Return the name of the target image, Debian 12 with what the playbooks of most people need."""
-        tag = f"bgasync/target:{_digest([_folder_digest(RECIPE), BASE, *BOOTSTRAP, *NEEDED, *COMFORT])}"
+        tag = target_name()
         return self._once(tag, lambda: self._build_host(tag, self._base(), [*NEEDED, *COMFORT]))
 
     def host_image(self, wanted: str | None, *, folders: Iterable[Path] = ()) -> str:
@@ -162,7 +166,7 @@ class Images:
             container.remove(force=True)
 
     def _base(self) -> str:
-        tag = f"bgasync/base:{_digest([BASE, *BOOTSTRAP])}"
+        tag = base_name()
         return self._once(tag, lambda: self._make_base(tag))
 
     def _make_base(self, tag: str) -> None:
@@ -254,6 +258,49 @@ class Images:
         except FAILURES as error:
             raise ImageProblem(f"the engine cannot say whether image {tag} is there ({reason(error)})") from None
         return True
+
+
+def target_name() -> str:
+    """Return the name of the target image of this release."""
+    return f"{OURS}target:{_digest([_folder_digest(RECIPE), BASE, *BOOTSTRAP, *NEEDED, *COMFORT])}"
+
+
+def base_name() -> str:
+    """Return the name of what the target image stands on."""
+    return f"{OURS}base:{_digest([BASE, *BOOTSTRAP])}"
+
+
+@dataclass(frozen=True)
+class Built:
+    """An image that was built here: ``size`` in bytes, ``seconds`` since then."""
+
+    name: str
+    size: int
+    seconds: float
+
+
+def ours(engine: Engine) -> list[Built]:
+    """Return the images of an engine that were built here, by their names; raises ImageProblem."""
+    try:
+        found = engine.client.api.images()
+    except FAILURES as error:
+        raise ImageProblem(f"the engine does not list its images ({reason(error)})") from None
+    names = [(tag.removeprefix("localhost/"), image) for image in found for tag in image.get("RepoTags") or ()]
+    return [
+        Built(name, int(image["Size"]), max(0.0, time.time() - image["Created"]))
+        for name, image in sorted(names, key=lambda pair: pair[0])
+        if name.startswith(OURS)
+    ]
+
+
+def remove_image(engine: Engine, name: str) -> None:
+    """Remove an image that was built here; raises ImageProblem."""
+    if name not in [image.name for image in ours(engine)]:
+        raise ImageProblem(f"there is no image {name!r} that was built here: see bgasync image list")
+    try:
+        engine.client.images.remove(name)
+    except FAILURES as error:
+        raise ImageProblem(f"image {name} cannot be removed ({reason(error)}): end what uses it first") from None
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:

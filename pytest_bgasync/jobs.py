@@ -15,6 +15,7 @@ from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.deeds import Deed
 from pytest_bgasync.errors import Ambiguous, HostProblem, JobDeadline, NotRunning, NotThere, UsageProblem
 from pytest_bgasync.launches import Launch, Poll
+from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.tasks import item_fits, listing, place, text
 from pytest_bgasync.verdict import EndedGroup, Process, Verdict, attributed, judge, payload, told
@@ -50,10 +51,12 @@ class Job:
     file and the process table, and is looked at anew as long as the job is running.
     """
 
-    def __init__(self, launch: Launch, host: JobHost | None, clock: Clock) -> None:
+    def __init__(self, launch: Launch, host: JobHost | None, clock: Clock, narrator: Narrator | None = None) -> None:
+        """``narrator`` is told when somebody waits long for it."""
         self._launch = launch
         self._host = host
         self._clock = clock
+        self._narrator = narrator or Narrator()
         self._seen = Verdict(Outcome.RUNNING, {})
         self._seen_at = launch.launched_at
         self._surely_lost = False
@@ -214,13 +217,15 @@ class Job:
             raise UsageProblem(f"wait(within=) is a number of playbook seconds from 0 on, not {within!r}")
         real = self.limit_wall + GRACE if within is None else self._clock.real(within)
         deadline = Deadline(real)
-        while self._look().outcome is Outcome.RUNNING:
-            self._ask(wait=deadline.left)
-            if deadline.passed and self._look().outcome is Outcome.RUNNING:
-                raise JobDeadline(
-                    f"job {place(self.task, self.host, self.item, self.label)} ({self.jid}) is still running"
-                    f" after {self._clock.playbook(real):g} playbook seconds ({real:g} s)"
-                )
+        called = place(self.task, self.host, self.item, self.label)
+        with self._narrator.during(f"waiting for job {called}, at most {real:g} s"):
+            while self._look().outcome is Outcome.RUNNING:
+                self._ask(wait=deadline.left)
+                if deadline.passed and self._look().outcome is Outcome.RUNNING:
+                    raise JobDeadline(
+                        f"job {called} ({self.jid}) is still running"
+                        f" after {self._clock.playbook(real):g} playbook seconds ({real:g} s)"
+                    )
         return self
 
     def kill(self, signal: int = signals.SIGKILL) -> None:
@@ -306,6 +311,11 @@ class Job:
         """Note that its host does not answer; ``reason`` becomes its ``msg``."""
         if self._seen.outcome in (Outcome.RUNNING, Outcome.UNREACHABLE):
             self._seen = told(self._launch) or Verdict(Outcome.UNREACHABLE, {"msg": reason})
+
+    @property
+    def seen(self) -> Outcome:
+        """How it stood when it was looked at last; asks nobody."""
+        return self._seen.outcome
 
     def close(self) -> None:
         """From here on, what was seen last is all there is: its host is about to go."""

@@ -20,6 +20,8 @@ from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.inventories import generated
 from pytest_bgasync.jobs import Jobs, take_stock
+from pytest_bgasync.keeping import ways_back
+from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.order import Order
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.playbooks import check_playbook, find_playbook
@@ -89,6 +91,7 @@ class Lab:
         clock: Clock,
         deadline: float,
         starter: Starter,
+        narrator: Narrator,
         tried: tuple[Every, Outcome] | None = None,
     ) -> None:
         self._scenario = scenario
@@ -97,10 +100,12 @@ class Lab:
         self.clock = clock
         self._deadline = deadline
         self._starter = starter
+        self._narrator = narrator
         self._runs: list[Run] = []
         self._running: list[Running] = []
         self.streams: list[Traffic] = []
         """The streams of requests that the test has asked for."""
+        self._orders: list[Order] = []
         self._count = 0
         self.fates = Fates(*tried, self._find_host) if tried else None
         self.hosts: Mapping[str, Host] = scenario.hosts
@@ -209,6 +214,13 @@ class Lab:
         for job in self.jobs:
             job.close()
 
+    def keep(self) -> list[str]:
+        """Let the hosts stay when this process ends; return lines that say how to get in. Raises HostProblem."""
+        self._scenario.keep()
+        if self._spec.inventory is None:
+            self._inventory()  # anew: the key has another place
+        return ways_back(self._scenario, self._orders)
+
     def halt(self) -> list[str]:
         """End the playbooks that a test has started and left running; return a sentence for each."""
         said = []
@@ -256,7 +268,9 @@ class Lab:
             earlier=self.jobs,
             deadline=deadline,
             clock=self.clock,
+            narrator=self._narrator,
         )
+        self._orders.append(order)
         running = Running(order, self._starter, self._find_host, self._runs.append)
         self._running.append(running)
         return running

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync.clock import Clock
+from pytest_bgasync.clock import LIMIT_FLOOR, Clock
 from pytest_bgasync.fates import Fates
 from pytest_bgasync.jobs import Job
+from pytest_bgasync.narrator import Narrator
 
 
 @dataclass(frozen=True)
@@ -43,3 +44,21 @@ class Order:
     deadline: float
     """Real seconds."""
     clock: Clock
+    narrator: Narrator = field(default_factory=Narrator)
+    """Is told what takes long."""
+
+    def contract(self, events: Path, gate: Path | None) -> dict[str, Any]:
+        """Return what the callback in ansible-playbook is told, as JSON can hold it.
+
+        ``events`` is the file for its events, ``gate`` the socket at which it may stop.
+        """
+        return {
+            "events": str(events),
+            "time_scale": self.clock.scale,
+            "limit_floor": LIMIT_FLOOR,
+            "limits": dict(self.limits),
+            "connections": {name: dict(variables) for name, variables in self.connections.items()},
+            "gate": str(gate) if gate else None,
+            "pause_before": list(self.pause_before),
+            "fate": self.fates.contract() if self.fates else None,
+        }

@@ -7,11 +7,11 @@ import signal
 import socket
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from pytest_bgasync.clock import LIMIT_FLOOR, Deadline
+from pytest_bgasync.clock import Deadline
 from pytest_bgasync.errors import AnsibleProblem, BgasyncError, NotThere, PlaybookProblem, UsageProblem
 from pytest_bgasync.events import Event, read_events
 from pytest_bgasync.findings import batches
@@ -19,11 +19,17 @@ from pytest_bgasync.forkserver import Start, Starter
 from pytest_bgasync.gate import Gate, Stop
 from pytest_bgasync.jobs import Job, JobHost
 from pytest_bgasync.leftovers import end_processes
+from pytest_bgasync.narrator import Activity
 from pytest_bgasync.order import Order
 from pytest_bgasync.runs import Run
+from pytest_bgasync.tasks import printable
 
 #: Real seconds in which an ansible-playbook that was killed has gone.
 DYING = 10.0
+#: Real seconds of a run before it is told where it stands: most are over by then.
+LONG = 10.0
+#: How many hosts a line about a run names.
+NAMED = 5
 #: The exit status of ansible-playbook when SIGINT has ended it.
 INTERRUPTED = 99
 #: What Ansible says, from 2.16 to 2.21, when one of its workers has gone.
@@ -63,6 +69,7 @@ class Player:
     began: float = field(default_factory=time.time)
     started: float = field(default_factory=time.monotonic)
     stops: list[Stop] = field(default_factory=list)
+    _pauses: list[Activity] = field(default_factory=list, init=False)
 
     def __post_init__(self) -> None:
         order = self.order
@@ -70,16 +77,7 @@ class Player:
         self._gate = Gate(order.folder / "gate", self._arrived) if order.pause_before or order.fates else None
         # The callback ends its process when this connection closes, as it does when this process dies.
         self._leash, theirs = socket.socketpair()
-        contract = {
-            "events": str(order.folder / "events.jsonl"),
-            "time_scale": order.clock.scale,
-            "limit_floor": LIMIT_FLOOR,
-            "limits": dict(order.limits),
-            "connections": {name: dict(variables) for name, variables in order.connections.items()},
-            "gate": str(self._gate.path) if self._gate else None,
-            "pause_before": list(order.pause_before),
-            "fate": order.fates.contract() if order.fates else None,
-        }
+        contract = order.contract(order.folder / "events.jsonl", self._gate.path if self._gate else None)
         (order.folder / "run.json").write_text(json.dumps(contract))
         own = {"BGASYNC_RUN": str(order.folder / "run.json"), "ANSIBLE_LOCAL_TEMP": str(order.folder / "tmp")}
         with theirs:
@@ -98,8 +96,11 @@ class Player:
     def wait_until(self, condition: Callable[[], object]) -> None:
         """Wait until ``condition()`` is true; raises PlaybookDeadline."""
         try:
-            if self.patience.wait_for(condition):
-                return
+            with self.order.narrator.during(
+                lambda: f"playbook {self.order.playbook}{at_work(self.events())}", first=LONG
+            ):
+                if self.patience.wait_for(condition):
+                    return
         except BaseException:
             self._kill()
             raise
@@ -131,6 +132,11 @@ class Player:
         _raise_if_misspelt(run, "pause_before", order.pause_before)
         return run
 
+    def release(self) -> None:
+        """Let it go on from the first point at which it stands still."""
+        self._pauses.pop(0).end()
+        self.stops.pop(0).release()
+
     def end(self) -> Run:
         """End it now, with all its workers; return what is known of it."""
         self._kill()
@@ -148,9 +154,14 @@ class Player:
         if stop.place["point"] == "launch" and self.order.fates:
             self.order.fates.meet(stop)
         else:
+            where = next((name for name in self.order.pause_before if name in stop.place["names"]), "a task")
+            said = f"playbook {self.order.playbook} stands still before {printable(where)!r} until the test resumes it"
+            self._pauses.append(self.order.narrator.begin(said))
             self.stops.append(stop)
 
     def _run(self) -> Run:
+        for pause in self._pauses:
+            pause.end()
         if self._gate:
             self._gate.close()
         wall = time.monotonic() - self.started
@@ -175,15 +186,30 @@ def _killed(run: Run, rc: int) -> str | None:
 
 def _was_cut_short(run: Run) -> bool:
     """Say whether a run ended in the middle of a task, without its closing counts."""
-    at_work: set[tuple[str, str]] = set()
-    for event in run.events:
-        if event["event"] == "run_ended":
-            return False
+    return bool(_busy(run.events)) and not any(event["event"] == "run_ended" for event in run.events)
+
+
+def _busy(events: Iterable[Event]) -> list[tuple[str, str]]:
+    """Return the ids of tasks and the hosts that have come to them and have no result yet."""
+    found: dict[tuple[str, str], None] = {}
+    for event in events:
         if event["event"] == "host_started":
-            at_work.add((event["task_id"], event["host"]))
+            found[event["task_id"], event["host"]] = None
         elif event["event"] == "task_result":
-            at_work.discard((event["task_id"], event["host"]))
-    return bool(at_work)
+            found.pop((event["task_id"], event["host"]), None)
+    return list(found)
+
+
+def at_work(events: Sequence[Event]) -> str:
+    """Say at which task a run is, and on which hosts."""
+    names = {event["task_id"]: event["task"] for event in events if event["event"] == "task_started"}
+    if not names:
+        return " is about to begin"
+    task_id, name = list(names.items())[-1]
+    hosts = [host for task, host in _busy(events) if task == task_id]
+    more = f" and {len(hosts) - NAMED} more" if len(hosts) > NAMED else ""
+    where = f" on {', '.join(hosts[:NAMED])}{more}" if hosts else ""
+    return f" is at the task {printable(name)!r}{where}"
 
 
 def _raise_unless_it_played(run: Run, order: Order) -> None:

@@ -8,7 +8,6 @@ import traceback
 import zlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
-from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -16,12 +15,14 @@ import pytest
 
 from pytest_bgasync import collect, fixtures
 from pytest_bgasync.baseline import UPDATE
-from pytest_bgasync.config import parse_settings
+from pytest_bgasync.config import KEEP, parse_settings
 from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.fixtures import (
     ACCOUNT,
+    FAILED,
     JOB_LINES,
-    PROGRESS,
+    KEPT,
+    NARRATOR,
     RECORD,
     SEEN,
     SERVICES,
@@ -32,12 +33,13 @@ from pytest_bgasync.fixtures import (
     bgasync_service,
     one_sentence,
 )
-from pytest_bgasync.images import Progress
+from pytest_bgasync.lines import Lines
+from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.services import Registry
 from pytest_bgasync.sessions.baseline import Baselining, Collecting
 from pytest_bgasync.sessions.coverage import Covering
 from pytest_bgasync.sessions.ledger import Keeping, Records
-from pytest_bgasync.summary import JobLine, counted, remarked, table
+from pytest_bgasync.summary import COLOURS, JobLine, counted, remarked, table
 
 __all__ = ["bgasync", "bgasync_engine", "bgasync_outcome", "bgasync_service"]
 _bgasync_authority, _bgasync_key = fixtures._bgasync_authority, fixtures._bgasync_key
@@ -74,6 +76,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--bgasync-time-scale", metavar="F", help="real seconds for one playbook second, above 0 and at most 1"
     )
     group.addoption(
+        "--bgasync-keep",
+        choices=KEEP,
+        default=KEEP[0],
+        help="let the hosts of no test, of failed ones or of all stay, and say how to get in; `bgasync ls` lists them,"
+        " `bgasync clean` removes them (default: never)",
+    )
+    group.addoption(
         "--bgasync-no-strict", action="store_true", help="let no test fail for what its runs do with background jobs"
     )
     group.addoption(
@@ -89,8 +98,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         action="store_true",
         help="tell which tasks of playbooks and roles have run, and which outcomes of background tasks were tried",
     )
-    group.addoption("--bgasync-cov-json", metavar="FILE", help="write that to a file, too")
-    group.addoption("--bgasync-cov-fail-under", metavar="PERCENT", help="fail if fewer tasks have run")
+    group.addoption("--bgasync-cov-json", metavar="FILE", help="write what --bgasync-cov tells to a file, as JSON")
+    group.addoption(
+        "--bgasync-cov-fail-under", metavar="PERCENT", help="fail the session if fewer tasks of a hundred have run"
+    )
     group.addoption("--bgasync-ledger", metavar="FILE", help="write what the runs of each test did, one JSON a line")
     group.addoption(
         "--bgasync-baseline", metavar="FILE", help="fail if the runs of tests do something else than this file says"
@@ -148,6 +159,7 @@ def pytest_configure(config: pytest.Config) -> None:
             baseline=config.getoption("--bgasync-baseline"),
             update_baseline=config.getoption(UPDATE),
             baseline_durations=config.getini("bgasync_baseline_durations"),
+            keep=config.getoption("--bgasync-keep"),
             strict="false" if config.getoption("--bgasync-no-strict") else config.getini("bgasync_strict"),
         )
         if config.stash[SETTINGS].audit:
@@ -156,8 +168,12 @@ def pytest_configure(config: pytest.Config) -> None:
     except BgasyncError as problem:
         raise pytest.UsageError(str(problem)) from None
     config.stash[SERVICES] = Registry()
-    progress: Progress = partial(_progress, config)
-    config.stash[PROGRESS] = progress
+    worker = hasattr(config, "workerinput")
+    # While pytest is configured nothing is captured. A worker of xdist has the terminal at its standard error only.
+    stream = sys.__stderr__ if worker else sys.stdout
+    lines = Lines(stream, lambda: config.pluginmanager.get_plugin("terminalreporter"), worker=worker)
+    config.add_cleanup(lines.close)
+    config.stash[NARRATOR] = Narrator(lines.write, quiet=config.get_verbosity() < 0)
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -187,20 +203,6 @@ def _worker_number(name: str) -> int:
     """Return the number of a worker of xdist; of one that was given a name, one that follows from that."""
     number = re.fullmatch(r"gw(\d+)", name)
     return int(number[1]) if number else zlib.crc32(name.encode())
-
-
-def _progress(config: pytest.Config, line: str) -> None:
-    """Write what takes long to the terminal, past pytest's capturing."""
-    reporter = config.pluginmanager.get_plugin("terminalreporter")
-    capture = config.pluginmanager.get_plugin("capturemanager")
-    if reporter is None or capture is None:
-        return
-    with capture.global_and_fixture_disabled():
-        if hasattr(config, "workerinput"):  # one of xdist has the terminal at its standard error only
-            print(f"bgasync: {line}", file=sys.__stderr__, flush=True)
-            return
-        reporter.ensure_newline()
-        reporter.write_line(f"bgasync: {line}")
 
 
 @pytest.hookimpl(wrapper=True)
@@ -302,11 +304,18 @@ def pytest_runtest_makereport(
     failure = call.excinfo if call.when in ("setup", "call") else None
     if failure is not None and found and found.faults and str(failure.value) != found.text:
         report.sections.append(("background jobs", found.text))
+    if call.when == "call" or (call.when == "setup" and report.failed):
+        item.stash[FAILED] = report.failed
     if report.failed:
-        report.sections += fixtures.logs(item)
+        said = "\n".join([str(report.longrepr), *(text for _, text in report.sections)])
+        report.sections += fixtures.shown_once(item, said)
     if call.when == "teardown":
         if isinstance(item, collect.AuditItem):
             report.bgasync_audit = item.warnings(), [str(one) for one in item.told().ignored]  # type: ignore[attr-defined]
+        if (kept := item.stash.get(KEPT, None)) is not None:
+            # pytest shows the sections of a teardown with the failure of its test, if their names say so.
+            report.sections.append(("hosts kept at teardown", "\n".join(kept)))
+            report.bgasync_kept = kept  # type: ignore[attr-defined]
         if (covered := item.stash.get(SEEN, None)) is not None:
             report.bgasync_seen = covered  # type: ignore[attr-defined]
         if item.config.stash[SETTINGS].keeps_records and "bgasync" in getattr(item, "fixturenames", ()):
@@ -324,14 +333,47 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         for report in reports
         if (lines := getattr(report, "bgasync_jobs", [])) or getattr(report, "bgasync_remarks", [])
     ]
+    failed = {report.nodeid for outcome in ("failed", "error") for report in terminalreporter.stats.get(outcome, [])}
+    _tell_of_kept_hosts(terminalreporter)
     if not tests or config.get_verbosity() < 0:
         return
     terminalreporter.section("background jobs", sep="=")
-    if config.get_verbosity() > 0:
-        for nodeid, lines, remarks in tests:
+    for nodeid, lines, remarks in tests:
+        if config.get_verbosity() > 0 or nodeid in failed:
             terminalreporter.write_line(nodeid)
-            for line in [*table(lines), *remarked(remarks, cures=config.get_verbosity() > 1)]:
+            for job, row in zip(lines, table(lines), strict=True):
+                terminalreporter.write("  ")
+                terminalreporter.write(row[: len(job["outcome"])], **COLOURS.get(job["outcome"], {}))
+                terminalreporter.write_line(row[len(job["outcome"]) :])
+        if config.get_verbosity() > 0:
+            for line in remarked(remarks, cures=config.get_verbosity() > 1):
                 terminalreporter.write_line(f"  {line}")
     jobs = [line for _, lines, _ in tests for line in lines]
     count = sum(len(remarks) for *_, remarks in tests)
     terminalreporter.write_line(counted(jobs, count, shown=config.get_verbosity() > 0))
+
+
+def _tell_of_kept_hosts(reporter: pytest.TerminalReporter) -> None:
+    """Say how to get into the hosts of tests that are kept, where the report of a failure has not said it."""
+    kept = {
+        report.nodeid: lines
+        for reports in reporter.stats.values()
+        for report in reports
+        if (lines := getattr(report, "bgasync_kept", None)) is not None
+    }
+    if not kept:
+        return
+    told = {
+        report.nodeid
+        for outcome, whens in (("failed", ("call",)), ("error", ("teardown",)))
+        for report in reporter.stats.get(outcome, [])
+        if report.when in whens
+    }
+    if reporter.config.option.tbstyle == "no" or reporter.config.option.showcapture != "all":
+        told.clear()
+    reporter.section("kept hosts", sep="=")
+    for nodeid, lines in kept.items():
+        reporter.write_line(nodeid)
+        for line in lines if nodeid not in told else ():
+            reporter.write_line(f"  {line}")
+    reporter.write_line("bgasync ls lists them, bgasync shell NAME gets in, bgasync clean removes them")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from types import TracebackType
 from typing import Self
 
@@ -69,6 +70,11 @@ class Running:
         return self._order.playbook
 
     @property
+    def outputs(self) -> tuple[Path, Path]:
+        """The files that ansible-playbook writes to: standard output and error."""
+        return self._order.folder / "stdout", self._order.folder / "stderr"
+
+    @property
     def ended(self) -> bool:
         """True once the play has ended or was stopped."""
         return self._run is not None or self._player.ended
@@ -89,7 +95,9 @@ class Running:
         for launch in found:
             job = self._known.get(launch.token)
             self._known[launch.token] = (
-                job.heard(launch) if job else Job(launch, self._hosts(launch.machine), self._order.clock)
+                job.heard(launch)
+                if job
+                else Job(launch, self._hosts(launch.machine), self._order.clock, self._order.narrator)
             )
         return Jobs(self._known[launch.token] for launch in found)
 
@@ -124,7 +132,7 @@ class Running:
         self._wait_until(lambda: self.paused or self.ended)
         if self.ended:
             raise UsageProblem("resume(): the play is not paused, it has ended")
-        self._player.stops.pop(0).release()
+        self._player.release()
 
     def wait(self) -> Run:
         """Wait for its end and return what came of it; a run that has ended is returned again.

@@ -64,7 +64,7 @@ class Run:
         self.jobs = Jobs(
             known[launch.token].heard(launch)
             if launch.token in known
-            else Job(launch, hosts(launch.machine), order.clock)
+            else Job(launch, hosts(launch.machine), order.clock, order.narrator)
             for launch in found
         )
         self._seen = take_stock([*(job for job in order.earlier if not job.settled), *self.jobs])
@@ -79,7 +79,8 @@ class Run:
                 self._note(take_stock(running, wait=wait))
             return not running
 
-        patience.wait_for(seen_to_their_end)
+        with order.narrator.during(f"playbook {order.playbook} has ended; waiting for the jobs that it gave up"):
+            patience.wait_for(seen_to_their_end)
         self._looked_at = order.clock.at(time.time())
         self.survivors: Mapping[str, Sequence[Process]] = {}
         """By the mark of a job, its processes that were alive although it had ended, when findings were asked for."""

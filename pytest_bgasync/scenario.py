@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import shutil
-import uuid
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from pytest_bgasync.jobs import Jobs
 from pytest_bgasync.leftovers import end_processes
 from pytest_bgasync.owner import make_folder, owner_label
 from pytest_bgasync.reach import GREETING, UNSURE, Reach
+from pytest_bgasync.records import HOLD, Record, container_name, kept_name, network_name, new_scenario
 from pytest_bgasync.services import Plan, Readiness, Service
 from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST, LONGEST, WEBHOOKS
 from pytest_bgasync.tasks import ByName
@@ -28,6 +28,8 @@ from pytest_bgasync.webhooks import Authority, Webhooks
 
 #: How many containers are started or removed at the same time.
 SIDE_BY_SIDE = 16
+#: How many of them a line names.
+NAMED = 5
 
 
 @dataclass(frozen=True)
@@ -57,17 +59,26 @@ class Wanted:
     boot: float = 60.0
     """Real seconds in which a host answers."""
 
+    @property
+    def starting(self) -> str:
+        """What is said while it is waited for."""
+        names = [*dict(self.hosts), *(plan.name for plan, _ in self.services)]
+        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+        return f"waiting until these answer: {', '.join(names[:NAMED])}{more}"
+
 
 class Scenario:
     """The hosts and services of one test on a network of their own, and the folder for what their runs write."""
 
     def __init__(self, engine: Engine, key: ssh.Key, limits: Limits, authority: Authority, wanted: Wanted) -> None:
-        self._engine = engine
+        self.engine = engine
         self._key = key
         self._limits = limits
         self._authority = authority
         self._wanted = wanted
-        self._network = f"bgasync-{uuid.uuid4().hex[:10]}"
+        self._number = new_scenario()
+        self._network = network_name(self._number)
+        self._record: Record | None = None
         self._closing = False
         self._starters = ThreadPoolExecutor(max_workers=SIDE_BY_SIDE)
         self._containers: list[Container] = []
@@ -76,6 +87,7 @@ class Scenario:
         self._addresses: dict[str, tuple[str, int]] = {}  # at which those greet over ssh
         self._reach = Reach(engine, self._network, self._start_gateway)
         self._receiver: Container | None = None  # of webhooks
+        self._gateway: Container | None = None
         self.folder = make_folder()
         self.hosts: dict[str, Host] = ByName("host")
         self.services: dict[str, Service] = ByName("service")
@@ -89,7 +101,7 @@ class Scenario:
         wanted = self._wanted
         self.control.mkdir()
         try:
-            self._engine.client.networks.create(self._network, driver="bridge", labels=owner_label())
+            self.engine.client.networks.create(self._network, driver="bridge", labels=owner_label())
         except FAILURES as error:
             raise HostProblem(
                 f"the network of the scenario could not be created ({reason(error)}): remove networks that nothing uses"
@@ -108,10 +120,13 @@ class Scenario:
         ]
         for start in starts:
             wait_for(start)
-        self.ssh_config.write_text(ssh.client_config(self._addresses, self._key, self.control))
+        self._write_ssh_config()
 
-    def open(self, clock: Clock, jobs: Callable[[], Jobs]) -> None:
+    def open(self, clock: Clock, jobs: Callable[[], Jobs], test: str) -> None:
         """Give what is up to a test, whose clock begins now; ``jobs`` returns those of its runs."""
+        containers = {name: self._machines[name].name for name in [*dict(self._wanted.hosts), LOCALHOST]}
+        self._record = Record(self._number, test, self.engine.url, containers)
+        self._record.write(self.folder)
         hosts = {name: self._host(name, clock, jobs) for name in [*dict(self._wanted.hosts), LOCALHOST]}
         self.localhost = hosts.pop(LOCALHOST)
         self.hosts.update(hosts)
@@ -145,7 +160,53 @@ class Scenario:
 
     def variables(self, name: str) -> Mapping[str, Any]:
         """Return the connection variables of a host."""
-        return ssh.ansible_variables(name, self._addresses[name], self._key, self.control)
+        return ssh.ansible_variables(
+            name, self._addresses[name], self._key, self.control, self._proxies().get(name, ())
+        )
+
+    @property
+    def record(self) -> Record | None:
+        """What is written down of it since a test has it."""
+        return self._record
+
+    @property
+    def kept(self) -> bool:
+        """True where it stays when this process ends."""
+        return self._record is not None and self._record.kept
+
+    def keep(self) -> None:
+        """Let the containers, the network and the folder stay until ``bgasync clean``; raises HostProblem.
+
+        From now on all that leads to the hosts is in the folder, and needs nothing of this process.
+        """
+        assert self._record is not None
+        staying = [one for one in self._containers if one is not self._gateway and not one.ended]
+        try:
+            self._key = self._key.copied_to(self.folder)
+            hosts = {name: kept_name(container) for name, container in self._record.hosts.items()}
+            # The record first: what is not yet told to stay ends with this process, and the next sweep sees that.
+            record = replace(self._record, kept=True, hosts=hosts)
+            record.write(self.folder)
+            for container in staying:
+                container.rename(kept_name(container.name))
+            for container in staying:
+                if container not in self._guests:  # those end with the first process of their namespace
+                    container.stay()
+        except OSError as error:
+            raise HostProblem(f"the hosts cannot be kept: {error}") from None
+        self._record = record
+        self._write_ssh_config()
+
+    def _proxies(self) -> Mapping[str, Sequence[str]]:
+        """Return the commands that connect to hosts which are kept where no port of this machine leads to them."""
+        if not self.kept or self.engine.near:
+            return {}
+        assert self._record is not None
+        through = [sys.executable, "-m", "pytest_bgasync.through", self.engine.url]
+        return {name: [*through, container] for name, container in self._record.hosts.items()}
+
+    def _write_ssh_config(self) -> None:
+        self.ssh_config.write_text(ssh.client_config(self._addresses, self._key, self.control, self._proxies()))
 
     def names(self) -> dict[str, str]:
         """Return the names of hosts and services by their addresses."""
@@ -153,12 +214,19 @@ class Scenario:
         return found if self.localhost is None else {**found, self.localhost.ip: LOCALHOST}
 
     def close(self) -> None:
-        """Remove the containers, the network, the folder, and the processes that runs left on this machine."""
+        """Remove the containers, the network, the folder, and the processes that runs left on this machine.
+
+        Of one that is kept only the processes.
+        """
         self.give_up()
         self._starters.shutdown(cancel_futures=True)  # so that all that has been started is known
         end_processes(self.folder)
-        shutil.rmtree(self.folder, ignore_errors=True)
         self._reach.close()
+        if self.kept:
+            for container in self._containers:
+                container.leave()
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
         problems: list[Exception] = []
         # Podman removes none on which another stands.
         for group in (self._guests, [one for one in self._containers if one not in self._guests]):
@@ -168,7 +236,7 @@ class Scenario:
                 problems += [error for removal in removals if isinstance(error := removal.exception(), Exception)]
         try:
             # Asked for by name: an interrupt may have come while it was made.
-            for network in self._engine.client.networks.list(names=[self._network]):
+            for network in self.engine.client.networks.list(names=[self._network]):
                 network.remove()
         except FAILURES as error:
             problems.append(HostProblem(f"network {self._network} could not be removed: {reason(error)}"))
@@ -192,9 +260,9 @@ class Scenario:
             "memswap_limit": self._limits.memory,
             "pids_limit": self._limits.pids,
         }
-        config = self._engine.client.api.create_host_config(auto_remove=True, **{**limits, **init, **host_config})
+        config = self.engine.client.api.create_host_config(auto_remove=True, **{**limits, **init, **host_config})
         container = Container(
-            self._engine,
+            self.engine,
             self._full(name),
             label,
             {"image": image, "labels": owner_label(), "host_config": config, **create},
@@ -207,7 +275,7 @@ class Scenario:
 
     def _full(self, name: str) -> str:
         """Return the name of a container, which no other has; what is no host's begins or ends with an underscore."""
-        return f"{self._network}-{re.sub(r'[^A-Za-z0-9_.-]', '-', name)}"
+        return container_name(self._number, name).container
 
     def _on_network(self, *names: str) -> dict[str, Any]:
         """Return what lets a container be known on the network by names, the first of which is its own."""
@@ -259,7 +327,7 @@ class Scenario:
         )
 
     def _start_gateway(self) -> Container:
-        return self._start(
+        self._gateway = self._start(
             "the gateway to the hosts",
             "_gateway",
             self._wanted.localhost,
@@ -271,6 +339,7 @@ class Scenario:
             },
             {"mem_limit": "1g", "memswap_limit": "1g"},
         )
+        return self._gateway
 
     def _start_service(self, plan: Plan, image: str, helper: str, more: Mapping[str, Any]) -> None:
         """Start a service beside a container of ours, which has its network and ends it.
@@ -278,7 +347,7 @@ class Scenario:
         A service may have any image, so it cannot be asked to end with this process. It lives in the
         process namespace of a container that does, and the kernel ends both together.
         """
-        create = {"command": ["cat"], "entrypoint": [], "user": "0", **self._on_network(*plan.names)}
+        create = {"command": list(HOLD), "entrypoint": [], "user": "0", **self._on_network(*plan.names)}
         sandbox = self._start(f"service {plan.name}", f"{plan.name}_sandbox", helper, create, more)
         of_sandbox = f"container:{sandbox.id}"
         words = {} if plan.command is None else {"command": list(plan.command)}

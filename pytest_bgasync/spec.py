@@ -45,8 +45,8 @@ class Spec:
     """The author's own inventory, whose hosts take the place of ``hosts``."""
 
 
-def parse_marker(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Spec:
-    """Return what ``@pytest.mark.bgasync(...)`` asks for; raises UsageProblem."""
+def parse_marker(args: tuple[Any, ...], kwargs: Mapping[str, Any], *, who: str = "the bgasync marker") -> Spec:
+    """Return what ``@pytest.mark.bgasync(...)``, or ``who`` else, asks for; raises UsageProblem."""
     if len(args) > 1:
         raise UsageProblem("the bgasync marker takes one positional argument, hosts; give the others by name")
     if args and "hosts" in kwargs:
@@ -61,7 +61,7 @@ def parse_marker(args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Spec:
         if args or "hosts" in kwargs:
             raise UsageProblem("the bgasync marker has both hosts and inventory: the hosts of an inventory are its own")
         inventory = str(inventory)
-    hosts, groups = _hosts(args[0] if args else kwargs.get("hosts", 1))
+    hosts, groups = _hosts(args[0] if args else kwargs.get("hosts", 1), who)
     image, scale = kwargs.get("image"), kwargs.get("time_scale")
     if image is not None and (not isinstance(image, str) or not image.strip()):
         raise UsageProblem(f"the bgasync marker's image is the name of an image or a folder, not {image!r}")
@@ -96,42 +96,41 @@ def _allowed(kinds: Any) -> frozenset[str]:
     return frozenset(allowed)
 
 
-def _hosts(wanted: Any) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]] | None]:
+def _hosts(wanted: Any, who: str) -> tuple[tuple[str, ...], dict[str, tuple[str, ...]] | None]:
     if isinstance(wanted, int) and not isinstance(wanted, bool):
         if wanted < 1:
-            raise UsageProblem(f"the bgasync marker asks for {wanted} hosts: a scenario has at least one")
+            raise UsageProblem(f"{who} asks for {wanted} hosts: a scenario has at least one")
         if wanted > MOST:
-            raise UsageProblem(f"the bgasync marker asks for {wanted} hosts: a scenario has at most {MOST}")
+            raise UsageProblem(f"{who} asks for {wanted} hosts: a scenario has at most {MOST}")
         return tuple(f"host{n}" for n in range(1, wanted + 1)), None
     if isinstance(wanted, Mapping):
-        groups = {_group(group): _names(names, f"group {group!r}") for group, names in wanted.items()}
+        groups = {_group(group, who): _names(names, f"group {group!r}", who) for group, names in wanted.items()}
         hosts = tuple(dict.fromkeys(name for names in groups.values() for name in names))
         if len({name.lower() for name in hosts}) < len(hosts):
-            raise UsageProblem(f"the bgasync marker's groups write one host in two ways: {', '.join(hosts)}")
+            raise UsageProblem(f"{who}'s groups write one host in two ways: {', '.join(hosts)}")
         for clash in {name.lower() for name in hosts} & {name.lower() for name in groups}:
-            raise UsageProblem(f"the bgasync marker has a host and a group of the same name {clash!r}: rename one")
+            raise UsageProblem(f"{who} has a host and a group of the same name {clash!r}: rename one")
         if not hosts:
             raise UsageProblem("the bgasync marker asks for no hosts: a scenario has at least one")
         return hosts, groups
     if isinstance(wanted, Collection) and not isinstance(wanted, str | bytes):
-        return _names(wanted, "hosts"), None
+        return _names(wanted, "hosts", who), None
     raise UsageProblem(
-        "the bgasync marker's hosts is a count, a list of names, or a mapping from groups to lists of names,"
-        f" not {wanted!r}"
+        f"{who}'s hosts is a count, a list of names, or a mapping from groups to lists of names, not {wanted!r}"
     )
 
 
-def _names(wanted: Any, where: str) -> tuple[str, ...]:
+def _names(wanted: Any, where: str, who: str) -> tuple[str, ...]:
     if isinstance(wanted, str) or not isinstance(wanted, Collection):
-        raise UsageProblem(f"the bgasync marker's {where} is a list of host names, not {wanted!r}")
+        raise UsageProblem(f"{who}'s {where} is a list of host names, not {wanted!r}")
     names = list(wanted)
     if not names:
-        raise UsageProblem(f"the bgasync marker's {where} is empty: a scenario has at least one host")
+        raise UsageProblem(f"{who}'s {where} is empty: a scenario has at least one host")
     seen: set[str] = set()
     for name in names:
-        host_name(name, f"the bgasync marker's {where}")
+        host_name(name, f"{who}'s {where}")
         if name.lower() in seen:
-            raise UsageProblem(f"the bgasync marker's {where} names {name!r} twice: each host has its own name")
+            raise UsageProblem(f"{who}'s {where} names {name!r} twice: each host has its own name")
         seen.add(name.lower())
     return tuple(names)
 
@@ -148,10 +147,10 @@ def host_name(name: Any, where: str) -> str:
     return name
 
 
-def _group(name: Any) -> str:
+def _group(name: Any, who: str) -> str:
     if not isinstance(name, str) or not _GROUP.fullmatch(name) or name in ("all", "ungrouped", "localhost"):
         raise UsageProblem(
-            f"the bgasync marker's hosts: {name!r} is no name for a group"
+            f"{who}'s hosts: {name!r} is no name for a group"
             " (letters, digits and underscores, not beginning with a digit; not all, ungrouped or localhost)"
         )
     return name

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import shlex
 import shutil
 import socket
 import subprocess
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,10 @@ class Key:
     private: Path
     public: str
 
+    def copied_to(self, folder: Path) -> Key:
+        """Return the same key in another folder; raises OSError."""
+        return Key(Path(shutil.copy(self.private, folder)), self.public)
+
 
 def make_key(folder: Path) -> Key:
     """Make a key pair in ``folder``; raises AnsibleProblem where OpenSSH's client is missing."""
@@ -79,8 +85,12 @@ def answers(address: tuple[str, int], deadline: Deadline, name: str = "") -> boo
     return greeting.startswith(b"SSH-") and greeting.rstrip().endswith(name.encode())
 
 
-def ansible_variables(name: str, address: tuple[str, int], key: Key, control: Path) -> dict[str, Any]:
+def ansible_variables(
+    name: str, address: tuple[str, int], key: Key, control: Path, proxy: Sequence[str] = ()
+) -> dict[str, Any]:
     """Return the connection variables of the host ``name``. ``control`` is the folder for shared connections.
+
+    ``proxy`` is a command that connects to it, where nothing leads to its address.
 
     All that could lead the connection elsewhere is set, because Ansible asks the author's ansible.cfg
     and environment for what no variable sets.
@@ -99,7 +109,19 @@ def ansible_variables(name: str, address: tuple[str, int], key: Key, control: Pa
         "ansible_scp_executable": "scp",
         "ansible_ssh_transfer_method": "smart",
         # The first, and ssh takes what it reads first.
-        "ansible_ssh_args": f"-F none -o HostName={address[0]} -o ControlMaster=auto -o ControlPersist=60s",
+        "ansible_ssh_args": shlex.join(
+            [
+                "-F",
+                "none",
+                *(["-o", f"ProxyCommand={shlex.join(proxy)}"] if proxy else []),
+                "-o",
+                f"HostName={address[0]}",
+                "-o",
+                "ControlMaster=auto",
+                "-o",
+                "ControlPersist=60s",
+            ]
+        ),
         "ansible_ssh_common_args": " ".join(f"-o {name}={value}" for name, value in OPTIONS.items()),
         "ansible_control_path_dir": str(control),
         "ansible_host_key_checking": False,
@@ -107,10 +129,15 @@ def ansible_variables(name: str, address: tuple[str, int], key: Key, control: Pa
     }
 
 
-def client_config(hosts: dict[str, tuple[str, int]], key: Key, control: Path) -> str:
-    """Return an ssh_config that knows the hosts by their names."""
+def client_config(
+    hosts: dict[str, tuple[str, int]], key: Key, control: Path, proxies: Mapping[str, Sequence[str]]
+) -> str:
+    """Return an ssh_config that knows the hosts by their names; ``proxies`` are commands that connect to them."""
     blocks = [
-        "\n".join([f"Host {name}", f"  HostName {address}", f"  Port {port}"])
+        "\n".join(
+            [f"Host {name}", f"  HostName {address}", f"  Port {port}"]
+            + ([f"  ProxyCommand {shlex.join(proxies[name])}"] if name in proxies else [])
+        )
         for name, (address, port) in hosts.items()
     ]
     common = {**OPTIONS, "User": USER, "IdentityFile": str(key.private), "ControlMaster": "auto",

@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
 from pytest_bgasync.jobs import Job
 from pytest_bgasync.tasks import printable
+
+#: How outcomes are coloured, as pytest's terminal takes it.
+COLOURS: Mapping[str, Mapping[str, bool]] = {
+    "succeeded": {"green": True},
+    "failed": {"red": True},
+    "timed_out": {"red": True},
+    "lost": {"red": True},
+    "unreachable": {"yellow": True},
+    "running": {"yellow": True},
+}
+
+#: The same as what a terminal takes before and after a text.
+ANSI: Mapping[str, tuple[str, str]] = {
+    outcome: ({"green": "\x1b[32m", "red": "\x1b[31m", "yellow": "\x1b[33m"}[next(iter(colour))], "\x1b[0m")
+    for outcome, colour in COLOURS.items()
+}
 
 
 class JobLine(TypedDict):

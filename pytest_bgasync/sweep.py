@@ -1,4 +1,4 @@
-"""Removes what dead runs left, and nothing of anybody else's."""
+"""Removes what dead runs left, and what was kept when that is asked for; nothing of anybody else's."""
 
 from __future__ import annotations
 
@@ -6,15 +6,18 @@ import json
 import re
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 from pytest_bgasync.engine import FAILURES, Engine
 from pytest_bgasync.locks import cache_folder
 from pytest_bgasync.owner import FOLDER, OWNER, places
 from pytest_bgasync.processes import is_alive, of_another_boot
+from pytest_bgasync.records import is_kept, network_name, parse_name
 
 #: Seconds after which an unused thing of a run that cannot be asked about counts as left behind.
 ABANDONED = 3600
@@ -22,77 +25,111 @@ ABANDONED = 3600
 _IMAGE = re.compile(r" ---> ([0-9a-f]{12})")
 
 
-def sweep(engine: Engine) -> list[str]:
+@dataclass(frozen=True)
+class Left:
+    """A thing that somebody left behind, and what removes it; that raises what ``FAILURES`` lists, or OSError."""
+
+    name: str
+    remove: Callable[[], object]
+
+
+def sweep(engine: Engine, *, kept: bool = False) -> list[str]:
     """Remove what dead runs left, in the engine and in temporary folders; return the names of what was removed.
 
-    What the engine does not tell or let go of is left for the next time.
+    What was kept on purpose is removed only with ``kept``. What the engine does not tell or let go of is left
+    for the next time.
     """
-    removed = _sweep_folders()
-    for kind in (_sweep_containers, _sweep_networks, _sweep_images, _sweep_builds):
+    removed = []
+    for left in _found(engine, kept=kept):
         with suppress(*FAILURES):
-            removed += kind(engine.client)
+            left.remove()
+            removed.append(left.name)
     return removed
 
 
-def _sweep_folders() -> list[str]:
-    removed = []
+def leftovers(engine: Engine) -> list[str]:
+    """Return the names of what ``sweep`` would remove."""
+    return [left.name for left in _found(engine, kept=False)]
+
+
+def _found(engine: Engine, *, kept: bool) -> Iterator[Left]:
+    """Return what is left, each time when the one before has been removed."""
+    client = engine.client
+    for kind in (partial(_containers, kept=kept), _networks, _images, _builds):
+        with suppress(*FAILURES):
+            yield from kind(client)
+    yield from _folders(engine.url, _kept_scenarios(client))
+
+
+def _folders(engine: str, kept: Collection[str] | None) -> Iterator[Left]:
+    """Yield the folders of dead runs; that of a kept scenario once its containers have gone from the engine.
+
+    ``kept`` are those whose containers are there; None where the engine does not say.
+    """
     for note in [note for place in places() for note in place.glob(f"{FOLDER}*/{OWNER}")]:
         with suppress(OSError):
-            if _dead(note.read_text(), note.stat().st_mtime):
-                shutil.rmtree(note.parent, ignore_errors=True)
-                removed.append(f"folder {note.parent}")
-    return removed
+            record = is_kept(note.parent)
+            stays = record is not None and (kept is None or record.engine != engine or record.scenario in kept)
+            if not stays and (record is not None or _dead(note.read_text(), note.stat().st_mtime)):
+                yield Left(f"folder {note.parent}", partial(shutil.rmtree, note.parent, ignore_errors=True))
 
 
-def _sweep_containers(client: Any) -> list[str]:
-    removed = []
-    for container in client.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True):
-        label, created = container.attrs["Config"]["Labels"][OWNER], _epoch(container.attrs["Created"])
-        # A container ends with its run by itself; what is left was created and never started.
-        if _dead(label, created, unused=container.status != "running"):
-            with suppress(*FAILURES):
-                container.remove(force=True, v=True)
-                removed.append(f"container {container.name}")
-    return removed
+def _ours(client: Any) -> list[Any]:
+    found: list[Any] = client.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True)
+    return found
 
 
-def _sweep_networks(client: Any) -> list[str]:
-    removed = []
+def _kept_scenarios(client: Any) -> set[str] | None:
+    """Return the scenarios of which containers are kept; None where the engine does not say."""
+    try:
+        names = [parse_name(container.name) for container in _ours(client)]
+    except FAILURES:
+        return None
+    return {name.scenario for name in names if name is not None and name.kept}
+
+
+def _containers(client: Any, *, kept: bool) -> Iterator[Left]:
+    # Podman removes none on which another stands, and that is the one whose name ends so.
+    for container in sorted(_ours(client), key=lambda one: one.name.endswith("_sandbox")):
+        name = parse_name(container.name)
+        if name is not None and name.kept:
+            gone = kept
+        else:
+            label, created = container.attrs["Config"]["Labels"][OWNER], _epoch(container.attrs["Created"])
+            # A container ends with its run by itself; what is left was created and never started.
+            gone = _dead(label, created, unused=container.status != "running")
+        if gone:
+            yield Left(f"container {container.name}", partial(container.remove, force=True, v=True))
+
+
+def _networks(client: Any) -> Iterator[Left]:
+    in_use = {network_name(scenario) for scenario in _kept_scenarios(client) or ()}
     for network in client.networks.list(filters={"label": OWNER}):
-        if _dead(network.attrs["Labels"][OWNER], _epoch(network.attrs["Created"]), unused=True):
-            with suppress(*FAILURES):  # the engine refuses while a container is on it
-                network.remove()
-                removed.append(f"network {network.name}")
-    return removed
+        label, created = network.attrs["Labels"][OWNER], _epoch(network.attrs["Created"])
+        # The engine refuses while a container is on it.
+        if network.name not in in_use and _dead(label, created, unused=True):
+            yield Left(f"network {network.name}", network.remove)
 
 
-def _sweep_images(client: Any) -> list[str]:
-    removed = []
+def _images(client: Any) -> Iterator[Left]:
     # The listing itself tells all: an image that is asked for by its id may have gone in the meantime.
     for image in client.api.images(filters={"label": OWNER, "dangling": True}):
         if _dead(image["Labels"][OWNER], image["Created"], unused=True):
-            with suppress(*FAILURES):
-                client.images.remove(image["Id"])
-                removed.append(f"image {_short(image)}")
-    return removed
+            yield Left(f"image {_short(image)}", partial(client.images.remove, image["Id"]))
 
 
-def _sweep_builds(client: Any) -> list[str]:
-    """Remove what killed builds of authors' folders have left, by their logs: such images carry no label of ours."""
+def _builds(client: Any) -> Iterator[Left]:
+    """Yield what killed builds of authors' folders have left, by their logs: such images carry no label of ours."""
     made: set[str] = set()
     for log in (cache_folder() / "logs").glob("*.log"):
         label, _, steps = log.read_text(errors="replace").partition("\n")
         if _dead(label, log.stat().st_mtime):
             made.update(made_by(steps))
     if not made:
-        return []
-    removed = []
+        return
     for image in client.api.images(filters={"dangling": True}):
-        if _short(image) in made:
-            with suppress(*FAILURES):  # the engine refuses while others stand on it
-                client.images.remove(image["Id"])
-                removed.append(f"image {_short(image)}")
-    return removed
+        if _short(image) in made:  # the engine refuses while others stand on it
+            yield Left(f"image {_short(image)}", partial(client.images.remove, image["Id"]))
 
 
 def made_by(log: str) -> set[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pytest_bgasync.clock import Clock, Deadline
@@ -13,10 +13,12 @@ from pytest_bgasync.findings import Finding, details, named
 from pytest_bgasync.jobs import GRACE, Job, standing_still, take_stock
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.runs import Run
-from pytest_bgasync.tasks import printable
+from pytest_bgasync.tasks import place, printable
 
 #: The kinds of findings that a declaration takes the place of.
 LEFT = ("uncollected", "running")
+#: How many jobs a line names.
+NAMED = 3
 #: Real seconds in which a job may end that nobody waits for, before it counts as running.
 ENDING = 2.0
 #: Real seconds for which a host may not answer while a declared job on it is watched, and between two questions to it.
@@ -41,6 +43,13 @@ class Account:
     def text(self) -> str:
         """The faults as the failure of the test."""
         return "\n\n".join(self.faults)
+
+
+def waiting_for(jobs: Iterable[Job]) -> str:
+    """Return what is said while jobs are accounted for; asks no host anything."""
+    running = [place(job.task, job.host, job.item, job.label) for job in jobs if job.seen is Outcome.RUNNING]
+    more = f" and {len(running) - NAMED} more" if len(running) > NAMED else ""
+    return printable(f"accounting for the background jobs; running: {', '.join(running[:NAMED]) or 'none'}{more}")
 
 
 def settle(

@@ -186,8 +186,13 @@ def main():
     for server in (plain, secure, NameServer(read_resolver(), run["names"], Journal(UNLISTED))):
         threading.Thread(target=server.serve_forever, daemon=True).start()
     print("ready", flush=True)
-    while sys.stdin.readline():
-        pass
+    kept = False
+    for order in iter(sys.stdin.readline, ""):
+        if order == "keep\n":
+            kept = True
+            print("kept", flush=True)
+    while kept:
+        time.sleep(86400)
 
 
 main()

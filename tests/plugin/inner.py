@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -57,6 +58,12 @@ class Ended:
         for word in words:
             assert self.output.count(word) == 1, f"{word!r} is there {self.output.count(word)} times:\n{self.output}"
         assert_no_insides(self.output)
+
+    def line_after(self, title: str) -> str:
+        """Return the line of the output that follows a title."""
+        found = re.search(rf"^ *{re.escape(title)}\n +(.+)$", self.output, re.MULTILINE)
+        assert found, self.output
+        return found[1]
 
     def assert_passed(self, number: int) -> None:
         """See that so many tests passed and nothing else happened."""
@@ -163,8 +170,20 @@ class Inner:
 
     def bgasync(self, *args: str, env: Mapping[str, str] | None = None) -> Ended:
         """Run the command ``bgasync`` to its end."""
-        code = "import sys; from pytest_bgasync.cli import main; sys.exit(main())"
-        return self._start([sys.executable, "-c", code, *args], env).wait()
+        return self.start_bgasync(*args, env=env).wait()
+
+    def start_bgasync(self, *args: str, env: Mapping[str, str] | None = None) -> Started:
+        """Start the command ``bgasync``."""
+        code = "import inner_recorder, sys; from pytest_bgasync.cli import main; sys.exit(main())"
+        return self._start([sys.executable, "-c", code, *args], env)
+
+    def typed(self, line: str) -> subprocess.CompletedProcess[str]:
+        """Paste a line into a shell that knows nothing of the runs, and is elsewhere."""
+        env = {"HOME": os.environ.get("HOME", "/"), "PATH": os.environ["PATH"], "TMPDIR": str(self.temp)}
+        return subprocess.run(
+            ["sh", "-c", line], env=env, cwd="/", stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            check=False, timeout=STUCK,
+        )  # fmt: skip
 
     def containers(self, status: str = "") -> list[str]:
         """Return the names of the containers that the runs have now, of all or of those with a status."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -128,6 +129,20 @@ def test_an_engine_is_reached_over_ssh_by_the_environment(
     with over_ssh(far, bgasync_engine, target) as (url, folder):
         path = f"{folder}{os.pathsep}{os.environ['PATH']}"
         away.run(env={"PATH": path, "DOCKER_HOST": url}).assert_passed(1)
+    away.assert_nothing_left()
+
+
+def test_kept_hosts_are_entered_and_their_runs_repeated_through_the_engine(away: Inner) -> None:
+    away.test(SIMPLE)
+    ended = away.run("--bgasync-keep=always")
+    ended.assert_passed(1)
+    (ssh,) = re.findall(r"^ *(ssh -F \S+ gateway)$", ended.output, re.MULTILINE)
+    entered = away.typed(f"{ssh} hostname")
+    assert (entered.returncode, entered.stdout) == (0, "gateway\n"), entered
+    again = away.typed(ended.line_after("run given as text again, as the test did:"))
+    assert (again.returncode, "ok=1" in again.stdout) == (0, True), again
+    assert away.bgasync("shell", "gateway", "--", "exit 7").rc == 7
+    assert "removed container" in away.bgasync("clean").output
     away.assert_nothing_left()
 
 

@@ -78,11 +78,30 @@ def test_a_quiet_run_says_nothing_of_jobs(inner: Inner) -> None:
     assert "background job" not in ended.output
 
 
-def test_a_run_ends_with_the_number_of_its_jobs_those_of_failed_tests_included(inner: Inner) -> None:
-    inner.test(TEST + "    assert False, 'on purpose'\n")
-    ended = inner.run()
-    assert (ended.rc, ended.counts) == (1, {"failed": 1})
-    assert section(ended.output) == ["2 background jobs: 1 succeeded, 1 failed; 1 remark (shown with -v)"]
+def test_a_run_ends_with_the_number_of_its_jobs_and_with_those_of_tests_that_failed(inner: Inner) -> None:
+    bad = "def test_bad(bgasync):\n    assert bgasync.run('jobs.yml').job('Migrate').rc == 0\n"
+    inner.test(f"{TEST}\n{bad}")
+    ended = inner.run("--color=yes")
+    assert (ended.rc, ended.counts) == (1, {"failed": 1, "passed": 1})
+    assert "\x1b[31mFAILED\x1b[0m" in ended.output
+    assert "\x1b[32mSUCCEEDED\x1b[0m" in ended.output
+    plain = re.sub(r"\x1b\[[\d;]*m", "", ended.output)
+    lines = section(plain)
+    assert lines[0] == "test_inner.py::test_bad"
+    assert_tabled(lines[1:3])
+    assert lines[3:] == ["4 background jobs: 2 succeeded, 2 failed; 2 remarks (shown with -v)"]
+    # The failure itself: each thing once.
+    failure = plain.partition("= FAILURES =")[2].partition("= background jobs =")[0]
+    for once in (
+        "- background jobs that did not succeed -",
+        "job 'Migrate' on host1 (",
+        "- tasks of jobs.yml, which ended with 0 -",
+        "host1: Start the export > Migrate (failed) > See the export end\n",
+        "- output of ansible-playbook jobs.yml -",
+        "PLAY RECAP",
+    ):
+        assert failure.count(once) == 1, f"{once}:\n{failure}"
+    assert "job 'Start the export'" not in failure
 
 
 def test_no_summary_without_jobs(inner: Inner) -> None:
@@ -218,3 +237,29 @@ def test_what_takes_long_is_told_even_by_workers_of_xdist(inner: Inner, args: li
     ended = inner.run(*args)
     ended.assert_passed(1)
     assert f"bgasync: removed what a dead run had left: folder {inner.temp}/bga-dead\n" in ended.output
+
+
+def test_what_is_waited_for_is_told_while_output_is_captured(inner: Inner) -> None:
+    inner.file("slow.yml", JOBS.replace('command: "true"', "command: sleep 6").replace("Migrate", "Next"))
+    inner.test(
+        """
+        import time
+
+        def test_one(bgasync):
+            with bgasync.start("slow.yml", pause_before=["Next"]) as running:
+                running.wait_for("Next")
+                print("captured")
+                time.sleep(2.2)  # the test does something while the play stands still
+                running.jobs[0].wait()
+                running.resume()
+        """
+    )
+    ended = inner.run()
+    ended.assert_passed(1)
+    said = re.findall(r"^bgasync: (.*)$", ended.output, re.MULTILINE)
+    assert [
+        line for line in said if re.fullmatch(r"playbook slow.yml stands still before 'Next' until .* \(\d+ s\)", line)
+    ]
+    assert [line for line in said if re.fullmatch(r"waiting for job 'Start the export' on host1, .* \(\d+ s\)", line)]
+    assert "captured" not in ended.output
+    assert "\x1b" not in ended.output

@@ -38,6 +38,7 @@ class Machine:
     refusing: list[str] = field(default_factory=list)
     context: str | None = None
     asked: list[str] = field(default_factory=list)
+    containers: list[SimpleNamespace] = field(default_factory=list)
 
     def ping(self, url: str) -> None:
         self.asked.append(url)
@@ -52,7 +53,8 @@ def machine(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mac
     machine = Machine({"HOME": "/home/me", "XDG_RUNTIME_DIR": "/run/user/7", "PATH": str(tmp_path)})
 
     def client(base_url: str, **_: object) -> SimpleNamespace:
-        return SimpleNamespace(ping=lambda: machine.ping(base_url), close=lambda: None)
+        containers = SimpleNamespace(list=lambda **_: list(machine.containers))
+        return SimpleNamespace(ping=lambda: machine.ping(base_url), close=lambda: None, containers=containers)
 
     def context(name: str | None) -> SimpleNamespace | None:
         """Know the current context and those called default and other."""
@@ -267,7 +269,7 @@ def test_of_a_long_log_the_line_that_says_why_is_told(
         find(machine.environ)
 
 
-def test_a_started_engine_lives_until_its_last_user_leaves(
+def test_a_started_engine_lives_until_its_last_user_leaves_and_no_host_is_kept(
     machine: Machine, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     install(monkeypatch, tmp_path / "dockerd", "exec sleep 600\n")
@@ -284,7 +286,11 @@ def test_a_started_engine_lives_until_its_last_user_leaves(
     daemon = psutil.Process(json.loads((cache / "engine.json").read_text())["pid"])
     first.close()
     assert daemon.is_running()
+    machine.containers = [SimpleNamespace(name="bgasync-kept-0123456789-web1")]
     second.close()
+    assert daemon.is_running(), "kept hosts would have ended"
+    machine.containers = [SimpleNamespace(name="bgasync-0123456789-web1")]
+    find(machine.environ).close()
     assert not daemon.is_running()
     assert not (cache / "engine.json").exists()
 

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from pytest_bgasync.jobs import Job
-from pytest_bgasync.summary import JobLine, counted, job_line, properties, table
+from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.summary import ANSI, COLOURS, JobLine, counted, job_line, properties, table
 
 from .made import CLOCK, FakeHost, job_file, launch
 
@@ -61,3 +62,8 @@ def test_a_report_tells_releases_and_the_jobs_by_outcome() -> None:
         ("bgasync_jobs_succeeded", 2),
     ]  # fmt: skip
     assert properties([], []) == [("bgasync_jobs", 0)]
+
+
+def test_each_outcome_has_a_colour_for_pytest_and_for_a_plain_terminal() -> None:
+    assert set(COLOURS) == set(ANSI) == {str(outcome) for outcome in Outcome}
+    assert ANSI["failed"] == ("\x1b[31m", "\x1b[0m")

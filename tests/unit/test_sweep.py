@@ -8,6 +8,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -20,7 +22,8 @@ from pytest_bgasync import owner
 from pytest_bgasync.engine import Engine
 from pytest_bgasync.owner import OWNER, make_folder, owner_label
 from pytest_bgasync.processes import is_alive
-from pytest_bgasync.sweep import ABANDONED, made_by, sweep
+from pytest_bgasync.records import Record
+from pytest_bgasync.sweep import ABANDONED, leftovers, made_by, sweep
 
 OURS: dict[str, Any] = json.loads(owner_label()[OWNER])
 
@@ -64,19 +67,42 @@ class Thing:
         self.removed = True
 
 
+KEPT = Record("0123456789", "test_a.py::test_one", "unix:///engine", {}, kept=True)
+
+
+class Kept(Thing):
+    """A host that is kept, of a pytest that has ended; once removed, the engine does not list it."""
+
+    def __init__(self, label: str = "") -> None:
+        super().__init__(label or DEAD, YOUNG, "running")
+        self.name = "bgasync-kept-0123456789-web1"
+
+
 def swept(**things: Thing) -> list[str]:
     """Sweep a fake engine that has these, by kind."""
+    engine = fake_engine(things)
+    found = leftovers(engine)
+    removed = sweep(engine)
+    assert set(removed) <= set(found), "what would be removed is told before"
+    return removed
+
+
+def fake_engine(things: Mapping[str, Thing]) -> Engine:
 
     def listing(kind: str) -> Any:
         found = [things[kind]] if kind in things else []
-        return SimpleNamespace(list=lambda **_: found, remove=lambda _: found[0].remove())
+
+        def there(**_: object) -> list[Thing]:
+            return [one for one in found if not (isinstance(one, Kept) and one.removed)]
+
+        return SimpleNamespace(list=there, remove=lambda _: found[0].remove())
 
     def images(**_: object) -> list[dict[str, Any]]:
         return [things["image"].listed] if "image" in things else []
 
     client = SimpleNamespace(**{f"{kind}s": listing(kind) for kind in ("container", "network", "image")})
     client.api = SimpleNamespace(images=images)
-    return sweep(cast(Engine, SimpleNamespace(client=client)))
+    return cast(Engine, SimpleNamespace(client=client, url="unix:///engine"))
 
 
 @pytest.fixture(autouse=True)
@@ -163,6 +189,31 @@ def test_a_folder_that_nobody_can_be_asked_about_goes_when_it_is_of_another_boot
     assert swept() == ([f"folder {folder}"] if removed else [])
 
 
+def test_what_is_kept_stays_until_that_is_asked_for() -> None:
+    folder, host, network = make_folder(), Kept(), Thing(DEAD, OLD)
+    (folder / OWNER).write_text(DEAD)
+    KEPT.write(folder)
+    network.name = "bgasync-0123456789"
+    assert swept(container=host, network=network) == []
+    everything = [f"container {host.name}", f"network {network.name}", f"folder {folder}"]
+    assert sweep(fake_engine({"container": host, "network": network}), kept=True) == everything
+
+
+def test_what_is_kept_goes_when_it_is_asked_for_while_the_pytest_that_kept_it_goes_on() -> None:
+    host = Kept(ALIVE)
+    assert sweep(fake_engine({"container": host}), kept=True) == [f"container {host.name}"]
+
+
+def test_the_folder_of_kept_hosts_that_have_ended_goes_unless_another_engine_has_them() -> None:
+    folder, other = make_folder(), make_folder()
+    for one in (folder, other):
+        (one / OWNER).write_text(DEAD)
+    KEPT.write(folder)
+    replace(KEPT, engine="ssh://farm1").write(other)
+    assert swept() == [f"folder {folder}"]
+    assert other.is_dir()
+
+
 def test_an_engine_that_does_not_list_what_it_has_is_asked_another_time() -> None:
     def fail(**_: object) -> None:
         raise APIError("no such image")
@@ -170,7 +221,7 @@ def test_an_engine_that_does_not_list_what_it_has_is_asked_another_time() -> Non
     thing = Thing(DEAD, OLD)
     broken, whole = SimpleNamespace(list=fail), SimpleNamespace(list=lambda **_: [thing])
     client = SimpleNamespace(containers=broken, networks=whole, api=SimpleNamespace(images=fail))
-    assert sweep(cast(Engine, SimpleNamespace(client=client))) == ["network thing"]
+    assert sweep(cast(Engine, SimpleNamespace(client=client, url="unix:///engine"))) == ["network thing"]
 
 
 BUILD = """\

@@ -1,0 +1,48 @@
+"""What several commands have in common."""
+
+from __future__ import annotations
+
+import sys
+from argparse import ArgumentParser
+from pathlib import Path
+
+from pytest_bgasync.narrator import Narrator
+from pytest_bgasync.project import Project, find_project
+
+
+def engine_option(parser: ArgumentParser, *, several: bool = False) -> None:
+    """Add the option that names the engine, as ``chosen.engines``, a list."""
+    parser.add_argument(
+        "--engine", "--bgasync-engine", dest="engines", metavar="URL", action="append", default=[],
+        help="the container engine, as for pytest's --bgasync-engine" + ("; may be repeated" if several else ""),
+    )  # fmt: skip
+
+
+def image_option(parser: ArgumentParser) -> None:
+    """Add the option that names the image of hosts, as ``chosen.image``."""
+    parser.add_argument(
+        "--image", "--bgasync-image", metavar="NAME",
+        help="image of the hosts: a name, or a folder with a Dockerfile (default: the ini key bgasync_image)",
+    )  # fmt: skip
+
+
+def say(line: str) -> None:
+    """Write a line of what was asked for."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def note(line: str) -> None:
+    """Write a line of what goes on meanwhile."""
+    sys.stderr.write(f"bgasync: {line}\n")
+    sys.stderr.flush()
+
+
+def narrator() -> Narrator:
+    """Return who tells what takes long."""
+    return Narrator(note)
+
+
+def project() -> Project:
+    """Return the project of the working directory; raises UsageProblem."""
+    return find_project(Path.cwd())

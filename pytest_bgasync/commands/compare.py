@@ -1,0 +1,45 @@
+"""``bgasync compare``: what runs of playbooks do otherwise on another release of ansible-core."""
+
+from __future__ import annotations
+
+from argparse import ArgumentParser, Namespace
+from pathlib import Path
+
+from pytest_bgasync.commands.common import note, say
+from pytest_bgasync.comparing import compared, sides, table
+from pytest_bgasync.errors import BgasyncError
+
+NAME = "compare"
+HELP = "run the tests on two releases of ansible-core and show what changes"
+#: The exit status where something differs, and where that cannot be said.
+DIFFERENT, UNKNOWN = 1, 2
+
+
+def options(parser: ArgumentParser) -> None:
+    """Add the options."""
+    parser.epilog = "The exit status is 0 when nothing differs, 1 when something does, 2 on a problem."
+    parser.add_argument("left", metavar="LEFT", help="a release (2.16), the interpreter of an environment, or a ledger")
+    parser.add_argument("right", metavar="RIGHT", help="the other one")
+    parser.add_argument("arguments", metavar="ARGUMENT", nargs="*", help="after --: arguments for pytest")
+    parser.add_argument(
+        "--python", metavar="PATH", action="append", default=[], help="an interpreter for releases; may be repeated"
+    )
+    parser.add_argument(
+        "--requirements", metavar="FILE", type=Path, help="what else the tests need, as a requirements file of pip"
+    )
+
+
+def work(chosen: Namespace) -> int:
+    """Run the tests on both, and show what differs."""
+    try:
+        left, right = sides([chosen.left, chosen.right], chosen.arguments, chosen.python, chosen.requirements, note)
+        found = compared(left, right)
+    except BgasyncError as problem:
+        note(str(problem))
+        return UNKNOWN
+    for line in table(found, left.title, right.title) if found else ():
+        say(line)
+    both = len({*left.outcomes} & {*right.outcomes})
+    differ = len({one.test for one in found}) or "none"
+    say(f"{both} test{'' if both == 1 else 's'} on {left.title} and {right.title}, {differ} with a difference")
+    return DIFFERENT if found else 0

@@ -1,0 +1,48 @@
+"""``bgasync shell``: gets into a host, by ssh with the key of its session."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from argparse import REMAINDER, ArgumentParser, Namespace
+from contextlib import closing
+
+from pytest_bgasync.engine import find
+from pytest_bgasync.errors import AnsibleProblem, HostProblem
+from pytest_bgasync.guests import choose, guests
+from pytest_bgasync.records import parse_name, records
+
+NAME = "shell"
+HELP = "get into a host that was kept or whose test is running, or run a command there"
+
+
+def options(parser: ArgumentParser) -> None:
+    """Add the options."""
+    parser.add_argument("name", metavar="NAME", help="a host, by its own name or as `bgasync ls` lists it")
+    parser.add_argument(
+        "command", metavar="-- COMMAND", nargs=REMAINDER,
+        help="run this instead, and exit with its status: one word is for the shell there, several are as they are",
+    )  # fmt: skip
+
+
+def work(chosen: Namespace) -> int:
+    """Become ssh; raises BgasyncError where there is no such host."""
+    known = list(records())
+    hosts = {
+        name: (folder, record, host)
+        for folder, record in known
+        for host, container in record.hosts.items()
+        if (name := parse_name(container)) is not None
+    }
+    name = choose([f"{one} ({record.test})" for one, (_, record, _) in hosts.items()], chosen.name, list(hosts))
+    folder, record, host = hosts[name]
+    with closing(find(named=record.engine)) as engine:
+        if not any(guest.container == name.container for guest in guests(engine, known)):
+            raise HostProblem(f"host {name} has gone: bgasync clean removes what is left of it")
+    words = chosen.command[1:] if chosen.command[:1] == ["--"] else chosen.command
+    command = words if len(words) == 1 else [shlex.join(words)] if words else []
+    terminal = [] if command else ["-t"]
+    try:
+        os.execvp("ssh", ["ssh", *terminal, "-F", str(folder / "ssh_config"), host, "--", *command])
+    except OSError as error:
+        raise AnsibleProblem(f"ssh cannot be started ({error.strerror}): install OpenSSH's client") from None

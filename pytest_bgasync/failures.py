@@ -1,0 +1,74 @@
+"""What the report of a failed test shows of its runs: each thing once, and of what is long the end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from pytest_bgasync.clock import Clock
+from pytest_bgasync.findings import details, named
+from pytest_bgasync.jobs import Job, standing_still
+from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.runs import Run
+from pytest_bgasync.tasks import Reach, printable
+
+#: How many runs, jobs, tasks of a host, and lines of Ansible's output are shown.
+RUNS, JOBS, TASKS, OUTPUT = 3, 8, 15, 25
+#: How many of the last lines of Ansible's output show that a text has it already.
+TELLING = 3
+
+Section = tuple[str, str]
+
+
+def sections(runs: Sequence[Run], clock: Clock, shown: str) -> list[Section]:
+    """Return titles and texts: jobs that did not succeed, the tasks of each host, the end of Ansible's output.
+
+    ``shown`` is what the report says anyway. Asks no host anything.
+    """
+    jobs = [job for run in runs for job in run.jobs]
+    with standing_still(jobs):
+        found = [*_jobs(jobs, clock, shown)]
+    for run in runs[-RUNS:]:
+        found += _paths(run)
+    if runs:
+        found += _output(runs[-1], shown)
+    return [(title, printable(text)) for title, text in found]
+
+
+def _jobs(jobs: Iterable[Job], clock: Clock, shown: str) -> Iterable[Section]:
+    """Yield the jobs that did not succeed, but for those whose details are shown."""
+    bad = [job for job in jobs if job.outcome is not Outcome.SUCCEEDED and f"JID {job.jid}" not in shown]
+    lines = [line for job in bad[:JOBS] for line in (named(job), *(f"   {line}" for line in details(job, clock)))]
+    if len(bad) > JOBS:
+        lines.append(f"and {len(bad) - JOBS} more, which the summary lists")
+    if lines:
+        yield "background jobs that did not succeed", "\n".join(lines)
+
+
+def _paths(run: Run) -> Iterable[Section]:
+    """Yield the tasks that the hosts of a run came to; hosts with the same path stand together."""
+    hosts: dict[str, list[Reach]] = {}
+    for reach in run.reached:
+        if reach.status != "skipped":
+            hosts.setdefault(reach.host, []).append(reach)
+    together: dict[str, list[str]] = {}
+    for host, path in hosts.items():
+        together.setdefault(_path(path), []).append(host)
+    lines = [f"{', '.join(names)}: {path}" for path, names in together.items()]
+    yield f"tasks of {run.playbook}, which ended with {run.rc}", "\n".join(lines) or "it came to no task"
+
+
+def _path(path: Sequence[Reach]) -> str:
+    steps = [
+        reach.task.name + ("" if reach.status in ("ok", "changed") else f" ({reach.status or 'no result'})")
+        for reach in path[-TASKS:]
+    ]
+    return " > ".join([f"{len(path) - TASKS} tasks", *steps] if len(path) > TASKS else steps)
+
+
+def _output(run: Run, shown: str) -> Iterable[Section]:
+    """Yield the end of what Ansible wrote, unless that is shown."""
+    for name, text in (("output", run.stdout), ("error output", run.stderr)):
+        lines = [line.rstrip() for line in text.splitlines() if line.strip()]
+        if lines and not all(line in shown for line in lines[-TELLING:]):
+            cut = f" (the last {OUTPUT} of {len(lines)} lines)" if len(lines) > OUTPUT else ""
+            yield f"{name} of ansible-playbook {run.playbook}{cut}", "\n".join(lines[-OUTPUT:])

@@ -1,0 +1,56 @@
+"""``python -m pytest_bgasync.through ENGINE CONTAINER``: standard input and output lead to a kept host's ssh server.
+
+ssh runs it as its ProxyCommand where no port of this machine leads to the host: everything goes through the engine.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+from contextlib import closing, suppress
+from pathlib import Path
+
+from docker.errors import NotFound
+
+from pytest_bgasync.engine import FAILURES, Engine, find, reason
+from pytest_bgasync.errors import BgasyncError, HostProblem
+from pytest_bgasync.streams import CHUNK, Stream
+
+_SCRIPT = Path(__file__).parent / "guest" / "bridge.py"
+
+
+def main(engine: str, container: str) -> None:
+    """Carry bytes until either side closes; raises BgasyncError."""
+    with closing(find(named=engine)) as found, closing(_bridge(found, container)) as far:
+        threading.Thread(target=_go, args=[far], daemon=True).start()
+        with suppress(OSError):
+            for number, data in far.frames():
+                rest = memoryview(data)
+                while rest:
+                    rest = rest[os.write(1 if number == 1 else 2, rest) :]
+
+
+def _bridge(engine: Engine, container: str) -> Stream:
+    command = ["/usr/bin/python3", "-I", "-c", _SCRIPT.read_text(), "127.0.0.1", "22"]
+    try:
+        run = engine.client.api.exec_create(container, command, user="0", stdin=True)["Id"]
+        return Stream(engine.client.api.exec_start(run, socket=True))
+    except NotFound:
+        raise HostProblem(f"container {container} is not there any more") from None
+    except FAILURES as error:
+        raise HostProblem(f"container {container} cannot be reached: {reason(error)}") from None
+
+
+def _go(far: Stream) -> None:
+    with suppress(OSError):
+        while data := os.read(0, CHUNK):
+            far.write(data)
+    far.close()
+
+
+if __name__ == "__main__":
+    try:
+        main(*sys.argv[1:3])
+    except BgasyncError as problem:
+        sys.exit(f"bgasync: {problem}")
