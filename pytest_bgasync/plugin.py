@@ -127,7 +127,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addini("bgasync_boot", "real seconds in which a host that was started answers", default="60")
     parser.addini("bgasync_memory", "memory that one host may use", default="1g")
     parser.addini(
-        "bgasync_audit_ignore", "rules that --bgasync-audit leaves out: BGA015, or BGA016:roles/legacy/*", "args"
+        "bgasync_audit_ignore",
+        "rules that --bgasync-audit leaves out: BGA015, or BGA016:roles/legacy/*",
+        "args",
+        default=[],
     )
     parser.addini("bgasync_pids", "number of processes that one host may have", default="1024")
 

@@ -31,6 +31,8 @@ DEFAULTS: Mapping[str, str] = {
     "bgasync_memory": "1g",
     "bgasync_pids": "1024",
     "bgasync_strict": "true",
+    "bgasync_audit_ignore": "",
+    "bgasync_baseline_durations": "",
 }
 
 
@@ -53,7 +55,8 @@ class Project:
         values: dict[str, Any] = {
             name.removeprefix("bgasync_"): self.keys.get(name, value) for name, value in DEFAULTS.items()
         }
-        values["webhook_hosts"] = shlex.split(values["webhook_hosts"])
+        for name in ("webhook_hosts", "audit_ignore"):
+            values[name] = shlex.split(values[name])
         values.update({name: value for name, value in changes.items() if value is not None})
         return parse_settings(root=self.root, **values)
 
