@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 from pytest_bgasync.audit import shell
 from pytest_bgasync.audit.model import Fault, Severity, Task
-from pytest_bgasync.audit.plays import Plays, registers
+from pytest_bgasync.audit.plays import Plays
 from pytest_bgasync.audit.settings import ENDS_HOST
+from pytest_bgasync.audit.variables import registers
 from pytest_bgasync.nodes import text
 
 ID = "BGA015"

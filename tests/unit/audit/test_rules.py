@@ -126,7 +126,7 @@ BAD: dict[str, dict[str, str]] = {
         "in a template": play(LAUNCH + status("failed_when: false") + REPORT),
         "a key": play(LAUNCH + status("failed_when: false") + ROLLBACK % "\"answer['rc'] == 0\""),
         "in a list": play(LAUNCH + status("failed_when: false") + ROLLBACK % "[answer is finished, answer.rc == 0]"),
-        "in the status": play(LAUNCH + status("failed_when: answer.rc != 0")),
+        "in the launch": play(launch("failed_when: job.rc != 0") + ASK),
         "in its until": play(LAUNCH + ask("answer is finished", "answer.rc == 0")),
         "of an item": play(
             EACH
@@ -346,6 +346,7 @@ SOUND: dict[str, dict[str, str]] = {
             + ROLLBACK % "\"'Timeout' not in answer.msg | default('') and answer.rc == 0\""
         ),
         "unknown": play(LAUNCH + status("ignore_errors: '{{ lenient }}'") + ROLLBACK % "answer.rc != 0"),
+        "where an error is a failure": play(LAUNCH + status("failed_when: answer.rc != 0")),
         "until it is there": play(LAUNCH + ask("answer is finished", "answer.rc is defined")),
     },
     "BGA017": {
