@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,12 +14,14 @@ import iniconfig
 from pytest_bgasync.config import Settings, parse_settings
 from pytest_bgasync.errors import UsageProblem
 
-#: Where pytest looks, in this order, with the section that makes a file one of its own; in the first two any will do.
+#: Where pytest looks, in this order, with the sections that make a file one of its own; in some any content does.
 _FILES = {
-    "pytest.ini": "pytest", ".pytest.ini": "pytest", "pyproject.toml": "tool.pytest.ini_options",
-    "tox.ini": "pytest", "setup.cfg": "tool:pytest",
+    "pytest.toml": ("pytest",), ".pytest.toml": ("pytest",), "pytest.ini": ("pytest",), ".pytest.ini": ("pytest",),
+    "pyproject.toml": ("tool.pytest.ini_options", "tool.pytest"), "tox.ini": ("pytest",), "setup.cfg": ("tool:pytest",),
 }  # fmt: skip
 _ALWAYS = ("pytest.ini", ".pytest.ini")
+#: What else, without any of these, makes a folder pytest's rootdir.
+_ROOTS = ("pyproject.toml", "setup.py")
 #: The ini keys with what they are where nobody sets them.
 DEFAULTS: Mapping[str, str] = {
     "bgasync_image": "",
@@ -66,30 +68,37 @@ def find_project(start: Path) -> Project:
 
     Raises UsageProblem for a file that cannot be read.
     """
-    for folder in (start, *start.parents):
-        for name, section in _FILES.items():
-            if (keys := _section(folder / name, section)) is not None:
+    folders = (start, *start.parents)
+    for folder in folders:
+        for name, sections in _FILES.items():
+            if (keys := _keys(folder / name, sections)) is not None:
                 ours = {key: value for key, value in keys.items() if key.startswith("bgasync_")}
                 return Project(folder, folder / name, ours)
-    return Project(start)
+    roots = (folder for name in _ROOTS for folder in folders if (folder / name).is_file())
+    return Project(next(roots, start))
 
 
-def _section(path: Path, section: str) -> Mapping[str, str] | None:
-    """Return what a file says in a section; None where it is no file of pytest's."""
+def _keys(path: Path, sections: Iterable[str]) -> Mapping[str, str] | None:
+    """Return what a file says in the first of the sections that it has; None where it is no file of pytest's."""
     if not path.is_file():
         return None
     try:
         if path.suffix == ".toml":
-            found: Any = tomllib.loads(path.read_text(encoding="utf-8"))
-            for word in section.split("."):
-                found = found.get(word) if isinstance(found, dict) else None
-            return None if found is None else {key: _text(value) for key, value in found.items()}
+            content = tomllib.loads(path.read_text(encoding="utf-8"))
+            tables = [table for section in sections if (table := _table(content, section))]
+            return {key: _text(value) for key, value in tables[0].items()} if tables else None
         ini = iniconfig.IniConfig(str(path))
     except (OSError, ValueError, iniconfig.ParseError) as error:
         raise UsageProblem(f"{path} cannot be read: {error}") from None
-    if section in ini:
-        return dict(ini[section].items())
-    return {} if path.name in _ALWAYS else None
+    found = [dict(ini[section].items()) for section in sections if section in ini]
+    return found[0] if found else {} if path.name in _ALWAYS else None
+
+
+def _table(content: Mapping[str, Any], section: str) -> Mapping[str, Any] | None:
+    found: Any = content
+    for word in section.split("."):
+        found = found.get(word) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else None
 
 
 def _text(value: Any) -> str:

@@ -35,6 +35,7 @@ def test_the_ini_keys_are_those_of_the_plugin() -> None:
 
 
 FILES = {
+    "pytest.toml": "[pytest]\nbgasync_time_scale = 0.5\n",
     "pytest.ini": "[pytest]\nbgasync_time_scale = 0.5\n",
     ".pytest.ini": "[pytest]\nbgasync_time_scale = 0.5\n",
     "pyproject.toml": "[tool.pytest.ini_options]\nbgasync_time_scale = 0.5\nbgasync_webhook_hosts = ['a.b', 'c.d']\n",
@@ -57,8 +58,18 @@ def test_a_file_of_pytest_s_makes_its_folder_the_project(tmp_path: Path, name: s
     assert settings.webhook_hosts == hosts
 
 
-def test_a_folder_without_one_is_a_project_of_its_own(tmp_path: Path) -> None:
-    assert find_project(tmp_path).settings().root == tmp_path
+def test_pytest_s_own_table_of_a_pyproject_is_read(tmp_path: Path) -> None:
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest]\nbgasync_time_scale = '0.5'\n[tool.other]\n")
+    assert find_project(tmp_path).settings().time_scale == 0.5
+
+
+@pytest.mark.parametrize("name", ["", "setup.py", "pyproject.toml"])
+def test_without_any_the_root_is_that_of_pytest(tmp_path: Path, name: str) -> None:
+    below = tmp_path / "a" / "b"
+    below.mkdir(parents=True)
+    if name:
+        (tmp_path / name).touch()
+    assert find_project(below).settings().root == (tmp_path if name else below)
 
 
 def test_what_is_given_comes_before_the_file() -> None:
