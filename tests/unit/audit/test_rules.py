@@ -372,6 +372,11 @@ SOUND: dict[str, dict[str, str]] = {
         "its own condition": play(
             LAUNCH + status("failed_when: answer.rc | default(1) > 1") + ROLLBACK % "answer.rc | default(0) == 1"
         ),
+        "of nothing": play(LAUNCH + ASK + "- {command: undo, loop: [], when: item is failed}\n"),
+        "a look": play(
+            LAUNCH + "- {async_status: {jid: '{{ job.ansible_job_id }}'}, register: answer}\n"
+            + ROLLBACK % "answer.rc | default(1) != 0"
+        ),
         "required": play(LAUNCH + ASK + "- assert: {that: answer.rc | default(-1) == 0}\n"),
     },
     "BGA020": {
