@@ -190,6 +190,7 @@ BAD: dict[str, dict[str, str]] = {
         "followed by more": play("- shell: |\n    serve > /dev/null 2>&1 &\n    echo $!\n"),
         "a slip": play("- {shell: 'nohup serve > /dev/null 2&>1'}\n"),
         "cmd": play("- shell:\n    cmd: cd /srv && serve &\n"),
+        "in a job": play("- {shell: serve &, async: 60, poll: 5}\n"),
         "in brackets": play("- {shell: '(cd /srv; serve) &'}\n"),
         "a template": play("- {shell: '{{ command }} --log \"{{ log }}\" &'}\n"),
     },
