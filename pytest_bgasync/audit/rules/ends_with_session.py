@@ -21,7 +21,7 @@ _KEPT = frozenset({
 })  # fmt: skip
 
 
-def find(task: Task, plays: Plays) -> Iterator[Fault]:  # noqa: ARG001  # as all rules
+def find(task: Task, plays: Plays) -> Iterator[Fault]:
     """Find them in the text of shell tasks; what is quoted is not looked into."""
     if task.action not in ("shell", "raw") or not _is_shell(text(task.args.get("executable"))):
         return
@@ -37,11 +37,10 @@ def find(task: Task, plays: Plays) -> Iterator[Fault]:  # noqa: ARG001  # as all
         return
     for words in script.background:
         if not shell.names(words) & (_KEPT | ENDS_HOST):
-            command = " ".join(words)
-            yield task.fault(
-                f"{task.called} starts a process with & that may end with the session: {command[:60]}",
-                place(task.file, node),
-            )
+            # A job has a session of its own, and does not wait for what it leaves in it.
+            ends = "may end with the session" if plays.limit(task) == 0 else "its job does not answer for"
+            what = f"{task.called} starts a process with & that {ends}: {' '.join(words)[:60]}"
+            yield task.fault(what, place(task.file, node))
 
 
 def _is_shell(executable: str) -> bool:

@@ -67,9 +67,8 @@ def _known(node: jinja.Node, key: str, *, task: Task, plays: Plays, asked: list[
     values = plays.evaluate(node, task)
     results = [value for value in values if isinstance(value, Result)]
     statuses = [one for result in results for one in result.producers]
-    if len(results) < len(values) or not all(
-        plays.asks(one) and plays.survives(one, task) is False for one in statuses
-    ):
+    ended = all(plays.asks(one) and plays.survives(one, task) is False for one in statuses)
+    if not statuses or len(results) < len(values) or not ended:
         return OPEN
     whole, may_skip = any(one.whole for one in results), any(one.conditions() for one in statuses)
     name, default = key.removesuffix("|default"), key.endswith("|default")

@@ -190,6 +190,7 @@ BAD: dict[str, dict[str, str]] = {
         "followed by more": play("- shell: |\n    serve > /dev/null 2>&1 &\n    echo $!\n"),
         "a slip": play("- {shell: 'nohup serve > /dev/null 2&>1'}\n"),
         "cmd": play("- shell:\n    cmd: cd /srv && serve &\n"),
+        "in a job": play("- {shell: serve &, async: 60, poll: 5}\n"),
         "in brackets": play("- {shell: '(cd /srv; serve) &'}\n"),
         "a template": play("- {shell: '{{ command }} --log \"{{ log }}\" &'}\n"),
     },
@@ -371,6 +372,11 @@ SOUND: dict[str, dict[str, str]] = {
         "something else": play(LAUNCH + ASK + ROLLBACK % "answer is failed or forced"),
         "its own condition": play(
             LAUNCH + status("failed_when: answer.rc | default(1) > 1") + ROLLBACK % "answer.rc | default(0) == 1"
+        ),
+        "of nothing": play(LAUNCH + ASK + "- {command: undo, loop: [], when: item is failed}\n"),
+        "a look": play(
+            LAUNCH + "- {async_status: {jid: '{{ job.ansible_job_id }}'}, register: answer}\n"
+            + ROLLBACK % "answer.rc | default(1) != 0"
         ),
         "required": play(LAUNCH + ASK + "- assert: {that: answer.rc | default(-1) == 0}\n"),
     },
