@@ -67,10 +67,12 @@ def _compare(chosen: argparse.Namespace) -> int:
     found = compared(left, right)
     for line in table(found, left.title, right.title) if found else ():
         sys.stdout.write(f"{line}\n")
-    both = len({*left.outcomes} & {*right.outcomes})
+    both = {*left.outcomes} & {*right.outcomes}
     differ = len({one.test for one in found}) or "none"
+    failed = sum({left.outcomes[test], right.outcomes[test]} <= {"failed", "error"} for test in both)
     sys.stdout.write(
-        f"{both} test{'' if both == 1 else 's'} on {left.title} and {right.title}, {differ} with a difference\n"
+        f"{len(both)} test{'' if len(both) == 1 else 's'} on {left.title} and {right.title}, {differ} with a difference"
+        + (f"; {failed} failed on both\n" if failed else "\n")
     )
     return 1 if found else 0
 
