@@ -39,7 +39,11 @@ def work(chosen: Namespace) -> int:
         return UNKNOWN
     for line in table(found, left.title, right.title) if found else ():
         say(line)
-    both = len({*left.outcomes} & {*right.outcomes})
+    both = {*left.outcomes} & {*right.outcomes}
     differ = len({one.test for one in found}) or "none"
-    say(f"{both} test{'' if both == 1 else 's'} on {left.title} and {right.title}, {differ} with a difference")
+    failed = sum({left.outcomes[test], right.outcomes[test]} <= {"failed", "error"} for test in both)
+    say(
+        f"{len(both)} test{'' if len(both) == 1 else 's'} on {left.title} and {right.title}, {differ} with a difference"
+        + (f"; {failed} failed on both" if failed else "")
+    )
     return DIFFERENT if found else 0

@@ -84,7 +84,7 @@ def test_what_tests_did_passes_from_the_workers_to_one_file_and_to_junit(inner: 
 
 def test_what_two_environments_do_otherwise_is_a_table(inner: Inner) -> None:
     """Their playbooks can see on which side they are."""
-    inner.file("playbooks/play.yml", PLAY.replace("echo {{ word }}", "{{ lookup('env', 'SIDE') }}", 1))
+    inner.file("playbooks/play.yml", PLAY.replace("echo {{ word }}", "\"{{ lookup('env', 'SIDE') }}\"", 1))
     inner.test("def test_one(bgasync): bgasync.run('play.yml', extra_vars={'word': 1})\ndef test_two(): pass")
     sides = {}
     for side in ("true", "false"):

@@ -67,6 +67,8 @@ def test_the_command_says_by_its_status_whether_something_differs(
     old, new = str(tmp_path / "old"), str(tmp_path / "new")
     assert main(["compare", old, old, "--", "-k", "x"]) == 0
     assert capsys.readouterr().out == "3 tests on 2.16.1 and 2.16.1, none with a difference\n"
+    assert main(["compare", new, new]) == 0
+    assert capsys.readouterr().out == "4 tests on 2.21.5 and 2.21.5, none with a difference; 1 failed on both\n"
     assert main(["compare", old, new]) == 1
     assert capsys.readouterr().out.endswith("3 tests on 2.16.1 and 2.21.5, 4 with a difference\n")
     assert main(["compare", old, "2.15"]) == 2
