@@ -1,4 +1,4 @@
-"""What the audit says of the project's own playbooks: of the sound ones nothing, of the naive ones what they are for."""
+"""What the audit says of playbooks of this project: nothing of those it recommends, the fault of each that shows one."""
 
 from __future__ import annotations
 
