@@ -35,8 +35,9 @@ def sections(runs: Sequence[Run], clock: Clock, shown: str) -> list[Section]:
 
 
 def _jobs(jobs: Iterable[Job], clock: Clock, shown: str) -> Iterable[Section]:
-    """Yield the jobs that did not succeed, but for those whose details are shown."""
-    bad = [job for job in jobs if job.outcome is not Outcome.SUCCEEDED and f"JID {job.jid}" not in shown]
+    """Yield the jobs that have not ended well, but for those whose details are shown."""
+    fine = (Outcome.SUCCEEDED, Outcome.RUNNING)
+    bad = [job for job in jobs if job.outcome not in fine and f"JID {job.jid}" not in shown]
     lines = [line for job in bad[:JOBS] for line in (named(job), *(f"   {line}" for line in details(job, clock)))]
     if len(bad) > JOBS:
         lines.append(f"and {len(bad) - JOBS} more, which the summary lists")

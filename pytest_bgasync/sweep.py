@@ -33,14 +33,14 @@ class Left:
     remove: Callable[[], object]
 
 
-def sweep(engine: Engine, *, kept: bool = False) -> list[str]:
+def sweep(engine: Engine, may_go: Callable[[str], bool] = lambda _: False) -> list[str]:
     """Remove what dead runs left, in the engine and in temporary folders; return the names of what was removed.
 
-    What was kept on purpose is removed only with ``kept``. What the engine does not tell or let go of is left
-    for the next time.
+    Of what was kept on purpose the scenarios go that ``may_go`` returns true for. What the engine does not tell or
+    let go of is left for the next time.
     """
     removed = []
-    for left in _found(engine, kept=kept):
+    for left in _found(engine, may_go):
         with suppress(*FAILURES):
             left.remove()
             removed.append(left.name)
@@ -49,16 +49,30 @@ def sweep(engine: Engine, *, kept: bool = False) -> list[str]:
 
 def leftovers(engine: Engine) -> list[str]:
     """Return the names of what ``sweep`` would remove."""
-    return [left.name for left in _found(engine, kept=False)]
+    return [left.name for left in _found(engine, lambda _: False)]
 
 
-def _found(engine: Engine, *, kept: bool) -> Iterator[Left]:
+def kept_scenarios(engine: Engine) -> set[str] | None:
+    """Return the scenarios of which an engine has containers that are kept; None where it does not say."""
+    try:
+        names = [parse_name(container.name) for container in _ours(engine.client)]
+    except FAILURES:
+        return None
+    return {name.scenario for name in names if name is not None and name.kept}
+
+
+def _found(engine: Engine, may_go: Callable[[str], bool]) -> Iterator[Left]:
     """Return what is left, each time when the one before has been removed."""
     client = engine.client
-    for kind in (partial(_containers, kept=kept), _networks, _images, _builds):
+    with suppress(*FAILURES):
+        yield from _containers(client, may_go)
+    kept = kept_scenarios(engine)
+    with suppress(*FAILURES):
+        yield from _networks(client, {network_name(scenario) for scenario in kept or ()})
+    for kind in (_images, _builds):
         with suppress(*FAILURES):
             yield from kind(client)
-    yield from _folders(engine.url, _kept_scenarios(client))
+    yield from _folders(engine.url, kept)
 
 
 def _folders(engine: str, kept: Collection[str] | None) -> Iterator[Left]:
@@ -79,21 +93,12 @@ def _ours(client: Any) -> list[Any]:
     return found
 
 
-def _kept_scenarios(client: Any) -> set[str] | None:
-    """Return the scenarios of which containers are kept; None where the engine does not say."""
-    try:
-        names = [parse_name(container.name) for container in _ours(client)]
-    except FAILURES:
-        return None
-    return {name.scenario for name in names if name is not None and name.kept}
-
-
-def _containers(client: Any, *, kept: bool) -> Iterator[Left]:
+def _containers(client: Any, may_go: Callable[[str], bool]) -> Iterator[Left]:
     # Podman removes none on which another stands, and that is the one whose name ends so.
     for container in sorted(_ours(client), key=lambda one: one.name.endswith("_sandbox")):
         name = parse_name(container.name)
         if name is not None and name.kept:
-            gone = kept
+            gone = may_go(name.scenario)
         else:
             label, created = container.attrs["Config"]["Labels"][OWNER], _epoch(container.attrs["Created"])
             # A container ends with its run by itself; what is left was created and never started.
@@ -102,8 +107,7 @@ def _containers(client: Any, *, kept: bool) -> Iterator[Left]:
             yield Left(f"container {container.name}", partial(container.remove, force=True, v=True))
 
 
-def _networks(client: Any) -> Iterator[Left]:
-    in_use = {network_name(scenario) for scenario in _kept_scenarios(client) or ()}
+def _networks(client: Any, in_use: Collection[str]) -> Iterator[Left]:
     for network in client.networks.list(filters={"label": OWNER}):
         label, created = network.attrs["Labels"][OWNER], _epoch(network.attrs["Created"])
         # The engine refuses while a container is on it.

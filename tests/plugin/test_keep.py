@@ -93,7 +93,7 @@ def test_hosts_of_a_failed_test_stay_and_what_its_report_says_works_by_hand(inne
     cleaned = inner.bgasync("clean")
     assert f"removed folder {folder}\n" in cleaned.output
     inner.assert_nothing_left()
-    assert "no bgasync hosts" in inner.bgasync("ls").output
+    assert "test_inner.py" not in inner.bgasync("ls").output
     gone = inner.bgasync("shell", "web1")
     assert (gone.rc, gone.output.count("\n")) == (1, 1), gone.output
 
@@ -116,7 +116,8 @@ def test_always_keeps_the_hosts_of_tests_that_pass_and_never_those_of_one_that_w
     ended = run.wait()
     assert ended.counts.get("passed") == 1, ended.output
     assert sorted(name[24:] for name in inner.containers()) == ["host1", "localhost"]
-    assert re.search(r"^=+ kept hosts =+\ntest_inner.py::test_good\n  host host1:\n", ended.output, re.MULTILINE)
+    told = re.search(r"^=+ kept hosts =+\n+test_inner.py::test_good\n  host host1:\n", ended.output, re.MULTILINE)
+    assert told, ended.output
     assert "removed container" in inner.bgasync("clean").output
     inner.assert_nothing_left()
 

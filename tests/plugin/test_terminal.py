@@ -248,7 +248,7 @@ def test_what_is_waited_for_is_told_while_output_is_captured(inner: Inner) -> No
         def test_one(bgasync):
             with bgasync.start("slow.yml", pause_before=["Next"]) as running:
                 running.wait_for("Next")
-                print("captured")
+                print("nobody sees this")
                 time.sleep(2.2)  # the test does something while the play stands still
                 running.jobs[0].wait()
                 running.resume()
@@ -261,5 +261,5 @@ def test_what_is_waited_for_is_told_while_output_is_captured(inner: Inner) -> No
         line for line in said if re.fullmatch(r"playbook slow.yml stands still before 'Next' until .* \(\d+ s\)", line)
     ]
     assert [line for line in said if re.fullmatch(r"waiting for job 'Start the export' on host1, .* \(\d+ s\)", line)]
-    assert "captured" not in ended.output
+    assert "nobody sees this" not in ended.output
     assert "\x1b" not in ended.output
