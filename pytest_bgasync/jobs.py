@@ -249,8 +249,18 @@ class Job:
 
     def freeze(self) -> None:
         """Stop its module and commands; the clock of its limit goes on. Raises NotRunning if it is not."""
+
+        def stands() -> bool:
+            # One may have been forked while the others were signalled.
+            census = self._ask()
+            moving = [p for p in payload(census.processes, self.token) if p.state != "T"] if census else []
+            if moving:
+                self._signal(signals.SIGSTOP, moving)
+            return not moving
+
         self._signal(signals.SIGSTOP, self._payload())
         self.deeds.append(Deed("freeze"))
+        Deadline(GRACE).wait_for(stands)
 
     def thaw(self) -> None:
         """Let its frozen module and commands go on. Raises NotRunning if it is not running."""

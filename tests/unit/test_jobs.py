@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from pytest_bgasync.errors import Ambiguous, BgasyncError, HostProblem, JobDeadl
 from pytest_bgasync.jobs import HIDDEN, Job, Jobs, take_stock
 from pytest_bgasync.launches import Poll
 from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.verdict import Process
 
 from .made import CLOCK, FakeHost, job_file, launch, process
 
@@ -111,13 +113,29 @@ def test_a_module_without_a_command_gets_the_signal_itself() -> None:
     assert host.signals == [(signal.SIGKILL, [20])]
 
 
+class ObeyingHost(FakeHost):
+    """Its processes do what they are sent; a command is forked while the others are stopped."""
+
+    def send_signal(self, sent: int, processes: Iterable[Process]) -> None:
+        stopped = [one.pid for one in processes]
+        super().send_signal(sent, processes)
+        self.processes = [
+            replace(one, state="T" if sent == signal.SIGSTOP else "S") if one.pid in stopped else one
+            for one in self.processes
+        ]
+        if COMMAND not in self.processes and len(self.signals) == 1:
+            self.processes.append(COMMAND)
+
+
 def test_freezing_stops_the_module_and_its_commands_but_not_the_wrapper() -> None:
-    host = FakeHost(processes=[process(), MODULE, COMMAND])
+    host = ObeyingHost(processes=[process(), MODULE])
     job = Job(launch(), host, CLOCK)
     job.freeze()
+    assert host.signals == [(signal.SIGSTOP, [20]), (signal.SIGSTOP, [21])]
+    host.signals.clear()
     job.thaw()
     # The module first: Ansible may miss what a command says while nobody listens.
-    assert host.signals == [(signal.SIGSTOP, [20, 21]), (signal.SIGCONT, [20]), (signal.SIGCONT, [21])]
+    assert host.signals == [(signal.SIGCONT, [20]), (signal.SIGCONT, [21])]
 
 
 @pytest.mark.parametrize("deed", [Job.kill, Job.freeze, Job.thaw, Job.lose])
