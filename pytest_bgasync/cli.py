@@ -27,13 +27,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "compare",
         help="run the tests on two releases of ansible-core and show what changes",
         description="Shows what the runs of playbooks do otherwise on another release of ansible-core. The exit status"
-        " is 0 when nothing differs, 1 when something does, 2 on a problem.",
+        " is 0 when nothing differs, 1 when something does, 2 on a problem. What stands after -- is for pytest.",
     )
     compare.add_argument(
         "left", metavar="LEFT", help="a release (2.16), the interpreter of an environment, or a ledger"
     )
     compare.add_argument("right", metavar="RIGHT", help="the other one")
-    compare.add_argument("arguments", metavar="ARGUMENT", nargs="*", help="after --: arguments for pytest")
     compare.add_argument(
         "--python", metavar="PATH", action="append", default=[], help="an interpreter for releases; may be repeated"
     )
@@ -41,7 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "--requirements", metavar="FILE", type=Path, help="what else the tests need, as a requirements file of pip"
     )
     compare.set_defaults(command=_compare, problem=2)
-    chosen = parser.parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    # By hand: argparse has given an argument that may be repeated its words, none, before it comes to an option.
+    end = words.index("--") if "--" in words else len(words)
+    chosen = parser.parse_args(words[:end])
+    chosen.arguments = words[end + 1 :]
+    if chosen.arguments and chosen.command is not _compare:
+        parser.error(f"nothing comes after --: {' '.join(chosen.arguments)}")
     try:
         status: int = chosen.command(chosen)
     except BgasyncError as problem:
