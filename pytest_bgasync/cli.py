@@ -24,9 +24,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         own = words.add_parser(
             command.NAME, help=command.HELP, description=f"{command.HELP[:1].upper()}{command.HELP[1:]}."
         )
+        own.set_defaults(work=command.work, takes_rest=False)
         command.options(own)
-        own.set_defaults(work=command.work)
-    chosen = parser.parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    # By hand: argparse has given an argument that may be repeated its words, none, before it comes to an option.
+    end = given.index("--") if "--" in given else len(given)
+    chosen = parser.parse_args(given[:end])
+    chosen.rest = given[end + 1 :]
+    if chosen.rest and not chosen.takes_rest:
+        parser.error(f"nothing comes after --: {' '.join(chosen.rest)}")
     try:
         status: int = chosen.work(chosen)
         sys.stdout.flush()

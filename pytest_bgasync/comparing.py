@@ -95,7 +95,7 @@ def sides(
         if name in made or os.access(name, os.X_OK):
             found.append(_run(name, made.get(name, Path(name)), arguments, said))
         else:
-            found.append(side(ledger.read(Path(name)), name))
+            found.append(_read(Path(name), name))
     return found
 
 
@@ -113,4 +113,12 @@ def _run(name: str, python: Path, arguments: Sequence[str], said: Callable[[str]
             raise BgasyncError("interrupted") from None
         if rc not in _RAN:
             raise BgasyncError(f"pytest ended with {rc} on {name}, and not by running its tests: see what it wrote")
-        return side(ledger.read(path), name)
+        return _read(path, name)
+
+
+def _read(path: Path, name: str) -> Side:
+    """Return what the ledger of a whole session says; raises UsageProblem for another."""
+    records = list(ledger.read(path))
+    if not any(record.get("kind") == "session_end" for record in records):
+        raise UsageProblem(f"{path} is the ledger of a session that did not come to its end: let it run to its end")
+    return side(records, name)

@@ -17,10 +17,11 @@ DIFFERENT, UNKNOWN = 1, 2
 
 def options(parser: ArgumentParser) -> None:
     """Add the options."""
+    parser.set_defaults(takes_rest=True)
+    parser.usage = "bgasync compare [-h] [--python PATH] [--requirements FILE] LEFT RIGHT [-- ARGUMENTS OF PYTEST]"
     parser.epilog = "The exit status is 0 when nothing differs, 1 when something does, 2 on a problem."
     parser.add_argument("left", metavar="LEFT", help="a release (2.16), the interpreter of an environment, or a ledger")
     parser.add_argument("right", metavar="RIGHT", help="the other one")
-    parser.add_argument("arguments", metavar="ARGUMENT", nargs="*", help="after --: arguments for pytest")
     parser.add_argument(
         "--python", metavar="PATH", action="append", default=[], help="an interpreter for releases; may be repeated"
     )
@@ -32,7 +33,7 @@ def options(parser: ArgumentParser) -> None:
 def work(chosen: Namespace) -> int:
     """Run the tests on both, and show what differs."""
     try:
-        left, right = sides([chosen.left, chosen.right], chosen.arguments, chosen.python, chosen.requirements, note)
+        left, right = sides([chosen.left, chosen.right], chosen.rest, chosen.python, chosen.requirements, note)
         found = compared(left, right)
     except BgasyncError as problem:
         note(str(problem))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from argparse import REMAINDER, ArgumentParser, Namespace
+from argparse import ArgumentParser, Namespace
 from contextlib import closing
 
 from pytest_bgasync.engine import find
@@ -19,10 +19,12 @@ HELP = "get into a host that was kept or whose test is running, or run a command
 def options(parser: ArgumentParser) -> None:
     """Add the options."""
     parser.add_argument("name", metavar="NAME", help="a host, by its own name or as `bgasync ls` lists it")
-    parser.add_argument(
-        "command", metavar="-- COMMAND", nargs=REMAINDER,
-        help="run this instead, and exit with its status: one word is for the shell there, several are as they are",
-    )  # fmt: skip
+    parser.set_defaults(takes_rest=True)
+    parser.usage = "bgasync shell [-h] NAME [-- COMMAND]"
+    parser.epilog = (
+        "COMMAND is run instead, and its status is the exit status: one word is for the shell there, several are as"
+        " they are."
+    )
 
 
 def work(chosen: Namespace) -> int:
@@ -39,7 +41,7 @@ def work(chosen: Namespace) -> int:
     with closing(find(named=record.engine)) as engine:
         if not any(guest.container == name.container for guest in guests(engine, known)):
             raise HostProblem(f"host {name} has gone: bgasync clean removes what is left of it")
-    words = chosen.command[1:] if chosen.command[:1] == ["--"] else chosen.command
+    words = chosen.rest
     command = words if len(words) == 1 else [shlex.join(words)] if words else []
     terminal = [] if command else ["-t"]
     try:

@@ -63,9 +63,9 @@ def test_the_command_says_by_its_status_whether_something_differs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for name, records in (("old", OLD), ("new", NEW)):
-        (tmp_path / name).write_text("".join(line(record) + "\n" for record in records))
+        (tmp_path / name).write_text("".join(line(record) + "\n" for record in [*records, {"kind": "session_end"}]))
     old, new = str(tmp_path / "old"), str(tmp_path / "new")
-    assert main(["compare", old, old, "--", "-k", "x"]) == 0
+    assert main(["compare", old, old, "--python", sys.executable, "--", "-k", "x"]) == 0
     assert capsys.readouterr().out == "3 tests on 2.16.1 and 2.16.1, none with a difference\n"
     assert main(["compare", new, new]) == 0
     assert capsys.readouterr().out == "4 tests on 2.21.5 and 2.21.5, none with a difference; 1 failed on both\n"
@@ -75,6 +75,12 @@ def test_the_command_says_by_its_status_whether_something_differs(
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err.startswith("bgasync: '2.15' is no release of ansible-core that is supported (2.16, ")
+
+
+def test_a_session_that_was_cut_off_is_not_compared(tmp_path: Path) -> None:
+    (tmp_path / "l.jsonl").write_text(line(OLD[0]) + "\n")
+    with pytest.raises(UsageProblem, match=r"l\.jsonl is the ledger of a session that did not come to its end"):
+        sides([str(tmp_path / "l.jsonl")], [], [], None, print)
 
 
 def test_an_interpreter_in_the_place_of_a_release_runs_pytest_with_the_arguments(
@@ -91,6 +97,12 @@ def test_an_interpreter_in_the_place_of_a_release_runs_pytest_with_the_arguments
 def test_a_pytest_that_did_not_run_its_tests_is_a_problem(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert main(["compare", sys.executable, sys.executable, "--", "-p", "no:cacheprovider"]) == 2
+
+
+def test_only_the_comparison_has_arguments_for_pytest(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(["clean", "--", "-q"])
+    assert "nothing comes after --: -q" in capsys.readouterr().err
 
 
 def test_what_is_neither_release_nor_file_is_one_sentence() -> None:
