@@ -92,9 +92,3 @@ def told(seconds: float) -> str:
         if seconds >= (2 * size if unit == "days" else size):
             return f"{seconds // size:.0f} {unit}"
     return f"{seconds:.0f} s"
-
-
-def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return rows as lines whose columns stand below each other."""
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]

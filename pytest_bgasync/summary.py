@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
 from pytest_bgasync.jobs import Job
-from pytest_bgasync.tasks import printable
+from pytest_bgasync.tasks import aligned, number_of, printable
 
 #: How outcomes are coloured, as pytest's terminal takes it.
 COLOURS: Mapping[str, Mapping[str, bool]] = {
@@ -76,14 +76,10 @@ def counted(lines: Iterable[JobLine], remarks: int = 0, *, shown: bool = False) 
     """Return how many jobs ended in which way, and how many remarks there are; ``shown`` says that they stand above."""
     counts = Counter(line["outcome"] for line in lines)
     kinds = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
-    text = _number(counts.total(), "background job") + (f": {kinds}" if kinds else "")
+    text = number_of(counts.total(), "background job") + (f": {kinds}" if kinds else "")
     if remarks:
-        text += f"; {_number(remarks, 'remark')}" + ("" if shown else " (shown with -v)")
+        text += f"; {number_of(remarks, 'remark')}" + ("" if shown else " (shown with -v)")
     return text
-
-
-def _number(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
 
 
 def remarked(remarks: Iterable[tuple[str, str]], *, cures: bool) -> list[str]:
@@ -93,9 +89,7 @@ def remarked(remarks: Iterable[tuple[str, str]], *, cures: bool) -> list[str]:
 
 def table(lines: list[JobLine]) -> list[str]:
     """Return a line for each job, in columns."""
-    rows = [_row(line) for line in lines]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))] if rows else []
-    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    return aligned([_row(line) for line in lines])
 
 
 def _row(line: JobLine) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, TypeVar
 from unicodedata import category
@@ -256,6 +256,17 @@ def listing(things: Iterable[object]) -> str:
     """Return what there is, for an error message."""
     lines = [f"\n  - {thing}" for thing in things]
     return "".join(lines) or "nothing"
+
+
+def number_of(count: int, what: str) -> str:
+    """Return how many there are of something."""
+    return f"{count} {what}{'' if count == 1 else 's'}"
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return rows as lines whose columns stand below each other."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def printable(told: str) -> str:

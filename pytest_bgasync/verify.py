@@ -13,7 +13,7 @@ from pytest_bgasync.findings import Finding, details, named
 from pytest_bgasync.jobs import GRACE, Job, standing_still, take_stock
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.runs import Run
-from pytest_bgasync.tasks import place, printable
+from pytest_bgasync.tasks import number_of, place, printable
 
 #: The kinds of findings that a declaration takes the place of.
 LEFT = ("uncollected", "running")
@@ -166,7 +166,7 @@ def _number(declaration: Declaration, jobs: Sequence[Job], all_jobs: Sequence[Jo
     if declaration.task is not None:
         jobs = [job for job in all_jobs if declaration.covers(job)]
     if declaration.count is not None and len(jobs) != declaration.count:
-        return [f"fire_and_forget: {declaration} launched {_jobs(len(jobs))} instead of {declaration.count}"]
+        return [f"fire_and_forget: {declaration} launched {number_of(len(jobs), 'job')} instead of {declaration.count}"]
     if not jobs and declaration.count is None and declaration.task is not None and not declaration.inherited:
         return [
             f"fire_and_forget: {declaration} launched no job\n"
@@ -197,10 +197,6 @@ def _faults(declaration: Declaration, jobs: Sequence[Job], clock: Clock, began: 
         if differs:
             faults.append(_text(f"fire_and_forget: {named(job)} {', '.join(differs)}", job, clock))
     return faults
-
-
-def _jobs(count: int) -> str:
-    return f"{count} job{'' if count == 1 else 's'}"
 
 
 def _told(finding: Finding, clock: Clock, shown: set[str]) -> str:

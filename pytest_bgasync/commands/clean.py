@@ -9,6 +9,7 @@ from pytest_bgasync.commands.common import engine_option, say
 from pytest_bgasync.engine import find
 from pytest_bgasync.records import records
 from pytest_bgasync.sweep import kept_scenarios, sweep
+from pytest_bgasync.tasks import number_of
 
 NAME = "clean"
 HELP = "remove hosts that were kept, and what dead runs left: containers, networks, folders, half-built images"
@@ -38,5 +39,5 @@ def work(chosen: Namespace) -> int:
         say(f"removed {name}")
     say(f"{len(removed)} removed; runs that are alive and things of others are left alone")
     if left and not chosen.spare_kept:
-        say(f"hosts of {left} test{'s' * (left > 1)} were kept by others, or their folder has gone: --all-kept")
+        say(f"hosts of {number_of(left, 'test')} were kept by others, or their folder has gone: --all-kept")
     return 0

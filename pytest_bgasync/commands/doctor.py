@@ -30,6 +30,7 @@ from pytest_bgasync.project import Project
 from pytest_bgasync.records import records
 from pytest_bgasync.ssh import make_key
 from pytest_bgasync.sweep import leftovers
+from pytest_bgasync.tasks import number_of
 
 NAME = "doctor"
 HELP = "say what is there, what is missing, and what to type"
@@ -70,7 +71,7 @@ def work(chosen: Namespace) -> int:
     for line in _lines(chosen):
         say(str(line))
         problems += line.kind == PROBLEM
-    say("tests can run" if not problems else f"{problems} thing{'s' * (problems > 1)} to put right")
+    say("tests can run" if not problems else f"{number_of(problems, 'thing')} to put right")
     return int(problems > 0)
 
 
@@ -239,5 +240,5 @@ def _left(engine: Engine) -> Iterator[Line]:
         yield Line(OK, "leftovers", "dead runs left nothing")
     kept = {guest.name.scenario for guest in guests(engine, records()) if guest.name.kept}
     if kept:
-        tests = "1 test" if len(kept) == 1 else f"{len(kept)} tests"
+        tests = number_of(len(kept), "test")
         yield Line(NOTE, "kept hosts", f"those of {tests}: bgasync ls lists them, bgasync clean removes them")

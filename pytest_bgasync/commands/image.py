@@ -9,9 +9,10 @@ from pathlib import Path
 from pytest_bgasync.commands.common import engine_option, narrator, project, say
 from pytest_bgasync.engine import find
 from pytest_bgasync.errors import UsageProblem
-from pytest_bgasync.guests import aligned, told
+from pytest_bgasync.guests import told
 from pytest_bgasync.images import Images, ours, remove_image
 from pytest_bgasync.shelves import Shelves
+from pytest_bgasync.tasks import aligned
 
 NAME = "image"
 HELP = "build, list or remove the images of hosts"

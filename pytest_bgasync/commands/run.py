@@ -30,7 +30,7 @@ from pytest_bgasync.shelves import Shelves
 from pytest_bgasync.spec import STRICT, WEBHOOKS, Spec, parse_marker
 from pytest_bgasync.ssh import make_key
 from pytest_bgasync.summary import ANSI, counted, job_line, remarked, table
-from pytest_bgasync.tasks import printable
+from pytest_bgasync.tasks import number_of, printable
 from pytest_bgasync.verify import Account, settle, waiting_for
 from pytest_bgasync.webhooks import Authority
 
@@ -226,7 +226,7 @@ def _tell(lab: Lab, account: Account) -> None:
     say(counted(lines, len(account.remarks), shown=True))
     if WEBHOOKS in lab.services:
         requests = lab.webhooks.requests
-        say(f"{len(requests)} webhook{'' if len(requests) == 1 else 's'}")
+        say(number_of(len(requests), "webhook"))
         for request in requests[-REQUESTS:]:
             say(printable(f"  {request}"))
     for text in [*account.faults, *remarked(account.remarks, cures=True)]:

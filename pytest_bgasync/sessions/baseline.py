@@ -12,6 +12,7 @@ from pytest_bgasync.config import Settings
 from pytest_bgasync.coverage import Coverage
 from pytest_bgasync.errors import BgasyncError
 from pytest_bgasync.ledger import Record
+from pytest_bgasync.tasks import number_of
 
 
 class Collecting:
@@ -98,7 +99,7 @@ class Baselining:
             return
         if self._settings.update_baseline:
             kept = f", not those that failed: {', '.join(sorted(self._failed))}" if self._failed else ""
-            write(f"wrote {self._path}: what {_tests(len(self._passed))} did{kept}")
+            write(f"wrote {self._path}: what {number_of(len(self._passed), 'test')} did{kept}")
             return
         found = self._comparison
         for line in lines(found.differences):
@@ -110,7 +111,7 @@ class Baselining:
         if found:
             write(f"ERROR: not as in {self._path}; if that is meant, {UPDATE} writes it", red=True)
         else:
-            write(f"{_tests(len(self._passed))} did what {self._path} says")
+            write(f"{number_of(len(self._passed), 'test')} did what {self._path} says")
 
     def _session(self) -> Session:
         report = self._coverage.report(self._settings.root, self._settings.playbooks)
@@ -122,7 +123,3 @@ class Baselining:
             never={file.name: [task.name for task in file.missing] for file in report.files if file.missing},
             time_scales=self._time_scales,
         )
-
-
-def _tests(count: int) -> str:
-    return f"{count} test{'' if count == 1 else 's'}"

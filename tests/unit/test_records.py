@@ -11,7 +11,7 @@ import pytest
 
 from pytest_bgasync import owner
 from pytest_bgasync.errors import Ambiguous, NotThere
-from pytest_bgasync.guests import aligned, choose, told
+from pytest_bgasync.guests import choose, told
 from pytest_bgasync.owner import make_folder
 from pytest_bgasync.records import (
     FILE,
@@ -26,6 +26,7 @@ from pytest_bgasync.records import (
     parse_name,
     records,
 )
+from pytest_bgasync.tasks import aligned
 
 RECORD = Record("0123456789", "test_a.py::test_one", "unix:///engine", {"web1": "bgasync-0123456789-web1"})
 
