@@ -24,7 +24,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         own = words.add_parser(
             command.NAME, help=command.HELP, description=f"{command.HELP[:1].upper()}{command.HELP[1:]}."
         )
-        own.set_defaults(work=command.work, takes_rest=False)
+        own.set_defaults(work=command.work, takes_rest=False, failed=FAILED)
         command.options(own)
     given = list(sys.argv[1:] if arguments is None else arguments)
     # By hand: argparse has given an argument that may be repeated its words, none, before it comes to an option.
@@ -44,5 +44,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BgasyncError as problem:
         sys.stderr.write(f"bgasync: {problem}\n")
-        return MISUSED if isinstance(problem, UsageProblem) else FAILED
+        return MISUSED if isinstance(problem, UsageProblem) else int(chosen.failed)
     return status

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_bgasync.commands.common import note, say
 from pytest_bgasync.comparing import compared, sides, table
-from pytest_bgasync.errors import BgasyncError
+from pytest_bgasync.tasks import number_of
 
 NAME = "compare"
 HELP = "run the tests on two releases of ansible-core and show what changes"
@@ -17,7 +17,7 @@ DIFFERENT, UNKNOWN = 1, 2
 
 def options(parser: ArgumentParser) -> None:
     """Add the options."""
-    parser.set_defaults(takes_rest=True)
+    parser.set_defaults(takes_rest=True, failed=UNKNOWN)
     parser.usage = "bgasync compare [-h] [--python PATH] [--requirements FILE] LEFT RIGHT [-- ARGUMENTS OF PYTEST]"
     parser.epilog = "The exit status is 0 when nothing differs, 1 when something does, 2 on a problem."
     parser.add_argument("left", metavar="LEFT", help="a release (2.16), the interpreter of an environment, or a ledger")
@@ -32,19 +32,15 @@ def options(parser: ArgumentParser) -> None:
 
 def work(chosen: Namespace) -> int:
     """Run the tests on both, and show what differs."""
-    try:
-        left, right = sides([chosen.left, chosen.right], chosen.rest, chosen.python, chosen.requirements, note)
-        found = compared(left, right)
-    except BgasyncError as problem:
-        note(str(problem))
-        return UNKNOWN
+    left, right = sides([chosen.left, chosen.right], chosen.rest, chosen.python, chosen.requirements, note)
+    found = compared(left, right)
     for line in table(found, left.title, right.title) if found else ():
         say(line)
     both = {*left.outcomes} & {*right.outcomes}
     differ = len({one.test for one in found}) or "none"
     failed = sum({left.outcomes[test], right.outcomes[test]} <= {"failed", "error"} for test in both)
     say(
-        f"{len(both)} test{'' if len(both) == 1 else 's'} on {left.title} and {right.title}, {differ} with a difference"
+        f"{number_of(len(both), 'test')} on {left.title} and {right.title}, {differ} with a difference"
         + (f"; {failed} failed on both" if failed else "")
     )
     return DIFFERENT if found else 0
