@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -75,6 +75,12 @@ class Plays(Results):
             self._links[task.number] = ()  # what asks for itself asks for nothing
             self._links[task.number] = tuple(self._linked(task)) if self.asks(task) else ()
         return self._links[task.number]
+
+    def proven(self, task: Task, holds: Callable[[Task], object]) -> Iterator[Task]:
+        """Yield, for each job that a status asks for, the last of its launches, if something holds for all of them."""
+        for link in self.links(task):
+            if all(map(holds, link.launches)):
+                yield link.launches[-1]
 
     def _linked(self, task: Task) -> list[Link]:
         found: list[Link] = []

@@ -57,6 +57,12 @@ def _variable(name: str, task: Task, plays: Plays) -> Setting:
     return Open(name) if plays.is_set(name) else None
 
 
+def _set(variable: str, keyword: str, task: Task, plays: Plays) -> Setting:
+    """Return what a variable says, and where nobody sets that, a keyword; None where neither is there."""
+    found, entry = _variable(variable, task, plays), task.keyword(keyword)
+    return _said(entry.value, task, plays) if found is None and entry is not None else found
+
+
 def user(task: Task, plays: Plays) -> Setting:
     """Return the user of a task's job: a name, what it depends on, or ``the login user``."""
     becomes = _variable("ansible_become", task, plays)
@@ -70,18 +76,12 @@ def user(task: Task, plays: Plays) -> Setting:
         return Open(f"{_become_user(task, plays)} where {becomes}")
     if becomes is not None and becomes.lower() in ("true", "yes", "1", "on"):
         return _become_user(task, plays)
-    login = _variable("ansible_user", task, plays)
-    entry = task.keyword("remote_user")
-    if login is None and entry is not None:
-        login = _said(entry.value, task, plays)
+    login = _set("ansible_user", "remote_user", task, plays)
     return login or plays.configured("defaults", "remote_user") or "the login user"
 
 
 def _become_user(task: Task, plays: Plays) -> Setting:
-    found = _variable("ansible_become_user", task, plays)
-    entry = task.keyword("become_user")
-    if found is None and entry is not None:
-        found = _said(entry.value, task, plays)
+    found = _set("ansible_become_user", "become_user", task, plays)
     return found or plays.configured("privilege_escalation", "become_user") or "root"
 
 

@@ -16,13 +16,11 @@ CURE = "give the status the become and become_user of the launch"
 
 def find(task: Task, plays: Plays) -> Iterator[Fault]:
     """Find statuses whose become differs from that of each launch they may be about."""
-    for link in plays.links(task):
-        if all(_differs(launch, task, plays) for launch in link.launches):
-            launch = link.launches[-1]
-            yield task.fault(
-                f"{launch.called} launches its job as {user(launch, plays)}, and {task.called} asks for it as"
-                f" {user(task, plays)}, who does not find it"
-            )
+    for launch in plays.proven(task, lambda launch: _differs(launch, task, plays)):
+        yield task.fault(
+            f"{launch.called} launches its job as {user(launch, plays)}, and {task.called} asks for it as"
+            f" {user(task, plays)}, who does not find it"
+        )
 
 
 def _differs(launch: Task, status: Task, plays: Plays) -> bool:

@@ -16,13 +16,11 @@ CURE = "give the launch and the status the same delegate_to"
 
 def find(task: Task, plays: Plays) -> Iterator[Fault]:
     """Find statuses that are delegated otherwise than each launch they may be about."""
-    for link in plays.links(task):
-        if all(_is_elsewhere(launch, task, plays) for launch in link.launches):
-            launch = link.launches[-1]
-            yield task.fault(
-                f"{launch.called} launches its job {_where(launch, plays)}, and {task.called} asks for it"
-                f" {_where(task, plays)}"
-            )
+    for launch in plays.proven(task, lambda launch: _is_elsewhere(launch, task, plays)):
+        yield task.fault(
+            f"{launch.called} launches its job {_where(launch, plays)}, and {task.called} asks for it"
+            f" {_where(task, plays)}"
+        )
 
 
 def _is_elsewhere(launch: Task, status: Task, plays: Plays) -> bool:

@@ -21,12 +21,10 @@ def find(task: Task, plays: Plays) -> Iterator[Fault]:
     """Find statuses without run_once of launches that have it."""
     if plays.truth(task.keyword("run_once"), task) is not False or _is_for_one(task, plays):
         return
-    for link in plays.links(task):
-        if all(_is_elsewhere(launch, task, plays) for launch in link.launches):
-            launch = link.launches[-1]
-            yield task.fault(
-                f"{launch.called} has run_once, so that one host has the job, and {task.called} asks on every host"
-            )
+    for launch in plays.proven(task, lambda launch: _is_elsewhere(launch, task, plays)):
+        yield task.fault(
+            f"{launch.called} has run_once, so that one host has the job, and {task.called} asks on every host"
+        )
 
 
 def _is_elsewhere(launch: Task, status: Task, plays: Plays) -> bool:

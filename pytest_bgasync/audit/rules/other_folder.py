@@ -16,13 +16,11 @@ CURE = "set ansible_async_dir, or ANSIBLE_ASYNC_DIR, for both: in the block or p
 
 def find(task: Task, plays: Plays) -> Iterator[Fault]:
     """Find statuses whose async_dir differs from that of each launch they may be about."""
-    for link in plays.links(task):
-        if all(differ(folder(launch, plays), folder(task, plays)) for launch in link.launches):
-            launch = link.launches[-1]
-            yield task.fault(
-                f"{launch.called} keeps its job in {_named(launch, plays)}, and {task.called} looks for it in"
-                f" {_named(task, plays)}"
-            )
+    for launch in plays.proven(task, lambda launch: differ(folder(launch, plays), folder(task, plays))):
+        yield task.fault(
+            f"{launch.called} keeps its job in {_named(launch, plays)}, and {task.called} looks for it in"
+            f" {_named(task, plays)}"
+        )
 
 
 def _named(task: Task, plays: Plays) -> str:

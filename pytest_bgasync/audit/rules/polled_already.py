@@ -15,15 +15,8 @@ CURE = "give the launch poll: 0, or read the result that it has registered and d
 
 def find(task: Task, plays: Plays) -> Iterator[Fault]:
     """Find statuses of tasks that wait by themselves, with the default of poll, too."""
-    for link in plays.links(task):
-        if all(map(plays.waits, link.launches)):
-            launch = link.launches[-1]
-            poll = (
-                f"poll: {plays.poll(launch):g}"
-                if launch.own("poll")
-                else f"no poll, which means {plays.poll(launch):g}"
-            )
-            yield task.fault(
-                f"{launch.called} has {poll}: it has waited for its job and removed the job file before {task.called}"
-                " asks"
-            )
+    for launch in plays.proven(task, plays.waits):
+        poll = f"{'poll:' if launch.own('poll') else 'no poll, which means'} {plays.poll(launch):g}"
+        yield task.fault(
+            f"{launch.called} has {poll}: it has waited for its job and removed the job file before {task.called} asks"
+        )
