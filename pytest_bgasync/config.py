@@ -71,6 +71,11 @@ class Settings:
     """How many times longer or shorter than in the baseline something may take; None where that is not looked at."""
 
     @property
+    def asks_what_ran(self) -> bool:
+        """Whether anybody asks which tasks have run."""
+        return self.cover or self.baseline is not None
+
+    @property
     def keeps_records(self) -> bool:
         """Whether anybody asks what the runs of tests did."""
         return self.ledger is not None or self.baseline is not None

@@ -9,10 +9,11 @@ from pytest_bgasync.findings import details, named
 from pytest_bgasync.jobs import Job, standing_still
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.runs import Run
+from pytest_bgasync.services import Service
 from pytest_bgasync.tasks import Reach, printable
 
-#: How many runs, jobs, tasks of a host, and lines of Ansible's output are shown.
-RUNS, JOBS, TASKS, OUTPUT = 3, 8, 15, 25
+#: How many runs, jobs, tasks of a host, and lines of Ansible's output and of a service's log are shown.
+RUNS, JOBS, TASKS, OUTPUT, LOG = 3, 8, 15, 25, 30
 #: How many of the last lines of Ansible's output show that a text has it already.
 TELLING = 3
 
@@ -32,6 +33,12 @@ def sections(runs: Sequence[Run], clock: Clock, shown: str) -> list[Section]:
     if runs:
         found += _output(runs[-1], shown)
     return [(title, printable(text)) for title, text in found]
+
+
+def logs(services: Iterable[Service]) -> list[Section]:
+    """Return titles and texts: the ends of the logs of services."""
+    ends = [_end(f"log of the service {service.name}", service.log.splitlines(), LOG) for service in services]
+    return [(title, text or "it wrote nothing") for title, text in ends]
 
 
 def _jobs(jobs: Iterable[Job], clock: Clock, shown: str) -> Iterable[Section]:
@@ -71,5 +78,10 @@ def _output(run: Run, shown: str) -> Iterable[Section]:
     for name, text in (("output", run.stdout), ("error output", run.stderr)):
         lines = [line.rstrip() for line in text.splitlines() if line.strip()]
         if lines and not all(line in shown for line in lines[-TELLING:]):
-            cut = f" (the last {OUTPUT} of {len(lines)} lines)" if len(lines) > OUTPUT else ""
-            yield f"{name} of ansible-playbook {run.playbook}{cut}", "\n".join(lines[-OUTPUT:])
+            yield _end(f"{name} of ansible-playbook {run.playbook}", lines, OUTPUT)
+
+
+def _end(title: str, lines: Sequence[str], most: int) -> Section:
+    """Return the last lines under a title that says so where there are more."""
+    cut = f" (the last {most} of {len(lines)} lines)" if len(lines) > most else ""
+    return f"{title}{cut}", "\n".join(lines[-most:])

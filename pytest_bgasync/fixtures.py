@@ -19,7 +19,7 @@ from pytest_bgasync.declared import Declaration, parse_declaration
 from pytest_bgasync.engine import Engine
 from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.every import Every, parse_every
-from pytest_bgasync.failures import sections
+from pytest_bgasync.failures import logs, sections
 from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.images import Images
 from pytest_bgasync.lab import Lab, Places
@@ -46,8 +46,6 @@ AHEAD = pytest.StashKey[Ahead]()
 NEXT = pytest.StashKey[pytest.Item | None]()
 #: The fixture and parameter with the outcome a test is run for.
 OUTCOME = "bgasync_outcome"
-#: How many lines of a service's log the report of a failure shows.
-LOG_LINES = 30
 SEEN = pytest.StashKey[Seen]()
 JOB_LINES = pytest.StashKey[list[JobLine]]()
 #: What the runs of a test did, as JSON: other processes can be told of it whatever is in it.
@@ -170,7 +168,7 @@ def bgasync(
             lab.close()
             account = request.node.stash.get(ACCOUNT, None)
             declared = frozenset[str]() if account is None else account.declared
-            if settings.cover or settings.baseline:
+            if settings.asks_what_ran:
                 request.node.stash[SEEN] = seen(lab.runs)
             request.node.stash[JOB_LINES] = [
                 job_line(job, clock.scale, declared=job.token in declared) for job in lab.jobs
@@ -368,16 +366,7 @@ def shown_once(item: pytest.Item, shown: str) -> list[tuple[str, str]]:
     if lab is None:
         return []
     item.stash[LOGGED] = True
-    return [*sections(lab.runs, lab.clock, shown), *_logs(lab)]
-
-
-def _logs(lab: Lab) -> list[tuple[str, str]]:
-    found = []
-    for service in lab.services.values():
-        lines = service.log.splitlines()
-        cut = f" (the last {LOG_LINES} of {len(lines)} lines)" if len(lines) > LOG_LINES else ""
-        found.append((f"log of the service {service.name}{cut}", "\n".join(lines[-LOG_LINES:]) or "it wrote nothing"))
-    return found
+    return [*sections(lab.runs, lab.clock, shown), *logs(lab.services.values())]
 
 
 def _strict_kinds(item: pytest.Item) -> set[str]:

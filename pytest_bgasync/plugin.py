@@ -37,7 +37,7 @@ from pytest_bgasync.lines import Lines
 from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.services import Registry
 from pytest_bgasync.sessions.baseline import Baselining, Collecting
-from pytest_bgasync.sessions.coverage import Covering
+from pytest_bgasync.sessions.coverage import Covering, Seeing
 from pytest_bgasync.sessions.ledger import Keeping, Records
 from pytest_bgasync.summary import COLOURS, JobLine, counted, remarked, table
 
@@ -190,15 +190,17 @@ def _register(config: pytest.Config) -> None:
         register(collecting := Collecting(config), "bgasync-collecting")
     if hasattr(config, "workerinput") or config.getoption("collectonly", default=False):
         return  # the controller of xdist tells it
+    if settings.asks_what_ran:
+        register(seeing := Seeing(settings), "bgasync-seen")
     if settings.cover:
-        register(Covering(settings), "bgasync-coverage")
+        register(Covering(settings, seeing), "bgasync-coverage")
     if settings.keeps_records:
         register(records := Records(), "bgasync-records")
     if settings.ledger:
         register(keeping := Keeping(settings.ledger), "bgasync-ledger")
         records.takers.append(keeping.take)
     if settings.baseline:
-        register(baselining := Baselining(settings, collecting), "bgasync-baseline")
+        register(baselining := Baselining(settings, collecting, seeing), "bgasync-baseline")
         records.takers.append(baselining.take)
 
 

@@ -9,9 +9,9 @@ import pytest
 from pytest_bgasync.baseline import UPDATE, Baseline, Comparison, Session, compare, load, save, updated
 from pytest_bgasync.behaviour import Behaviour, behaviours, lines
 from pytest_bgasync.config import Settings
-from pytest_bgasync.coverage import Coverage
 from pytest_bgasync.errors import BgasyncError
 from pytest_bgasync.ledger import Record
+from pytest_bgasync.sessions.coverage import Seeing
 from pytest_bgasync.tasks import number_of
 
 
@@ -49,14 +49,14 @@ class Collecting:
 class Baselining:
     """Gathers what the runs of the tests did, and compares it with the baseline at the end, or writes it there."""
 
-    def __init__(self, settings: Settings, collecting: Collecting) -> None:
+    def __init__(self, settings: Settings, collecting: Collecting, seeing: Seeing) -> None:
         assert settings.baseline is not None
-        self._settings, self._path, self._collecting = settings, settings.baseline, collecting
+        self._settings, self._path = settings, settings.baseline
+        self._collecting, self._seeing = collecting, seeing
         self._baseline = Baseline() if settings.update_baseline and not self._path.exists() else load(self._path)
         self._passed: dict[str, list[Behaviour]] = {}
         self._failed: dict[str, list[Behaviour]] = {}
         self._time_scales: dict[str, float] = {}
-        self._coverage = Coverage()
         self._comparison = Comparison((), (), ())
         self._problem: str | None = None
 
@@ -71,10 +71,6 @@ class Baselining:
             own, other = other, own
         other.pop(test, None)  # what a test did when it was run again is what counts
         own[test] = behaviours(record, durations=self._settings.baseline_durations is not None)
-
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        if (seen := getattr(report, "bgasync_seen", None)) is not None:
-            self._coverage.add(seen)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
@@ -114,7 +110,7 @@ class Baselining:
             write(f"{number_of(len(self._passed), 'test')} did what {self._path} says")
 
     def _session(self) -> Session:
-        report = self._coverage.report(self._settings.root, self._settings.playbooks)
+        report = self._seeing.report
         return Session(
             passed=self._passed,
             failed=self._failed,
