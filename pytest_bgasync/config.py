@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from docker.utils import parse_bytes
 
@@ -23,6 +24,35 @@ SCHEMES = ("unix", "tcp", "http", "https", "ssh")
 #: Whose hosts can stay: those of no test, of failed ones, of all.
 KEEP = ("never", "failed", "always")
 LEAST_MEMORY = 64 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class IniKey:
+    """What the help says of an ini key, and its value where nobody sets it: a list where it takes several words."""
+
+    help: str
+    default: str | list[str] = ""
+
+    @property
+    def type(self) -> Literal["string", "args"]:
+        """What it takes, as pytest calls that."""
+        return "args" if isinstance(self.default, list) else "string"
+
+
+#: Those of pytest and of the command.
+INI_KEYS: Mapping[str, IniKey] = {
+    "bgasync_strict": IniKey("whether what runs do with background jobs fails a test", "true"),
+    "bgasync_image": IniKey("image of the hosts: a name, or a folder with a Dockerfile"),
+    "bgasync_time_scale": IniKey("real seconds for one playbook second", "1"),
+    "bgasync_playbooks": IniKey("folder where playbooks are looked for first", "playbooks"),
+    "bgasync_webhook_hosts": IniKey("host names for which webhooks are received", ["hooks.example.com"]),
+    "bgasync_deadline": IniKey("real seconds after which a run is stopped", "600"),
+    "bgasync_baseline_durations": IniKey("how many times longer than in the baseline jobs and runs may take"),
+    "bgasync_boot": IniKey("real seconds in which a host that was started answers", "60"),
+    "bgasync_memory": IniKey("memory that one host may use", "1g"),
+    "bgasync_audit_ignore": IniKey("rules that --bgasync-audit leaves out: BGA015, or BGA016:roles/legacy/*", []),
+    "bgasync_pids": IniKey("number of processes that one host may have", "1024"),
+}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import pytest
 
 from pytest_bgasync import collect, fixtures
 from pytest_bgasync.baseline import UPDATE
-from pytest_bgasync.config import KEEP, parse_settings
+from pytest_bgasync.config import INI_KEYS, KEEP, parse_settings
 from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.fixtures import (
     ACCOUNT,
@@ -113,26 +113,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="read the playbooks that are named, else those of the folder bgasync_playbooks, without running them, and"
         " tell what is wrong with their background jobs",
     )
-    parser.addini("bgasync_strict", "whether what runs do with background jobs fails a test", default="true")
-    parser.addini("bgasync_image", "image of the hosts: a name, or a folder with a Dockerfile", default="")
-    parser.addini("bgasync_time_scale", "real seconds for one playbook second", default="1")
-    parser.addini("bgasync_playbooks", "folder where playbooks are looked for first", default="playbooks")
-    parser.addini(
-        "bgasync_webhook_hosts", "host names for which webhooks are received", "args", default=["hooks.example.com"]
-    )
-    parser.addini("bgasync_deadline", "real seconds after which a run is stopped", default="600")
-    parser.addini(
-        "bgasync_baseline_durations", "how many times longer than in the baseline jobs and runs may take", default=""
-    )
-    parser.addini("bgasync_boot", "real seconds in which a host that was started answers", default="60")
-    parser.addini("bgasync_memory", "memory that one host may use", default="1g")
-    parser.addini(
-        "bgasync_audit_ignore",
-        "rules that --bgasync-audit leaves out: BGA015, or BGA016:roles/legacy/*",
-        "args",
-        default=[],
-    )
-    parser.addini("bgasync_pids", "number of processes that one host may have", default="1024")
+    for name, key in INI_KEYS.items():
+        parser.addini(name, key.help, key.type, default=key.default)
 
 
 def pytest_configure(config: pytest.Config) -> None:

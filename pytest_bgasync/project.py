@@ -11,7 +11,7 @@ from typing import Any
 
 import iniconfig
 
-from pytest_bgasync.config import Settings, parse_settings
+from pytest_bgasync.config import INI_KEYS, Settings, parse_settings
 from pytest_bgasync.errors import UsageProblem
 
 #: Where pytest looks, in this order, with the sections that make a file one of its own; in some any content does.
@@ -22,19 +22,9 @@ _FILES = {
 _ALWAYS = ("pytest.ini", ".pytest.ini")
 #: What else, without any of these, makes a folder pytest's rootdir.
 _ROOTS = ("pyproject.toml", "setup.py")
-#: The ini keys with what they are where nobody sets them.
+#: The ini keys with what they are where nobody sets them, as the text of a file.
 DEFAULTS: Mapping[str, str] = {
-    "bgasync_image": "",
-    "bgasync_time_scale": "1",
-    "bgasync_playbooks": "playbooks",
-    "bgasync_webhook_hosts": "hooks.example.com",
-    "bgasync_deadline": "600",
-    "bgasync_boot": "60",
-    "bgasync_memory": "1g",
-    "bgasync_pids": "1024",
-    "bgasync_strict": "true",
-    "bgasync_audit_ignore": "",
-    "bgasync_baseline_durations": "",
+    name: key.default if isinstance(key.default, str) else shlex.join(key.default) for name, key in INI_KEYS.items()
 }
 
 
@@ -57,7 +47,7 @@ class Project:
         values: dict[str, Any] = {
             name.removeprefix("bgasync_"): self.keys.get(name, value) for name, value in DEFAULTS.items()
         }
-        for name in ("webhook_hosts", "audit_ignore"):
+        for name in (name.removeprefix("bgasync_") for name, key in INI_KEYS.items() if key.type == "args"):
             values[name] = shlex.split(values[name])
         values.update({name: value for name, value in changes.items() if value is not None})
         return parse_settings(root=self.root, **values)
