@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -23,7 +22,7 @@ from pytest_bgasync.failures import logs, sections
 from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.images import Images
 from pytest_bgasync.lab import Lab, Places
-from pytest_bgasync.ledger import seen_by
+from pytest_bgasync.ledger import plain, seen_by
 from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.opening import check_names, open_engine, wanted_for, with_inventory
 from pytest_bgasync.outcome import Outcome
@@ -177,7 +176,7 @@ def bgasync(
             request.node.user_properties += properties(request.node.stash[JOB_LINES], versions)
             if settings.keeps_records:
                 record = seen_by(lab, account, _strict_kinds(request.node), settings.root)
-                request.node.stash[RECORD] = json.dumps(record, default=str, skipkeys=True)
+                request.node.stash[RECORD] = plain(record)
     finally:
         with one_sentence(), narrator.during("removing the hosts"), closing(scenario):
             if _stays(request.node, settings, faults):

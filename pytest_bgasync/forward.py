@@ -16,8 +16,9 @@ _SCRIPT = Path(__file__).parent / "guest" / "bridge.py"
 
 
 @cache
-def _script() -> str:
-    return _SCRIPT.read_text()
+def bridge(host: str, port: int) -> tuple[str, ...]:
+    """Return the command that, in a container, leads its standard input and output to a TCP port."""
+    return "/usr/bin/python3", "-I", "-c", _SCRIPT.read_text(), host, str(port)
 
 
 class Forward:
@@ -25,7 +26,7 @@ class Forward:
 
     def __init__(self, gateway: Container, host: str, port: int) -> None:
         self._gateway = gateway
-        self._command = ["/usr/bin/python3", "-I", "-c", _script(), host, str(port)]
+        self._command = bridge(host, port)
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._ends: set[socket.socket] = set()
         self.address: tuple[str, int] = self._listener.getsockname()

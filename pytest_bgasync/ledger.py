@@ -141,9 +141,14 @@ def outcome(phases: Iterable[tuple[str, str, bool]]) -> str:
     return ended
 
 
+def plain(record: Mapping[str, Any]) -> str:
+    """Return a record as JSON; what that cannot hold is written as text."""
+    return json.dumps(record, default=str, skipkeys=True)
+
+
 def line(record: Mapping[str, Any]) -> str:
-    """Return a record as a line of the ledger, without its end. What JSON cannot hold is written as text."""
-    return json.dumps({"v": VERSION, **record}, default=str, skipkeys=True)
+    """Return a record as a line of the ledger, without its end."""
+    return plain({"v": VERSION, **record})
 
 
 def read(path: Path) -> Iterator[Record]:

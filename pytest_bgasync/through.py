@@ -9,15 +9,13 @@ import os
 import sys
 import threading
 from contextlib import closing, suppress
-from pathlib import Path
 
 from docker.errors import NotFound
 
 from pytest_bgasync.engine import FAILURES, Engine, find, reason
 from pytest_bgasync.errors import BgasyncError, HostProblem
+from pytest_bgasync.forward import bridge
 from pytest_bgasync.streams import CHUNK, Stream
-
-_SCRIPT = Path(__file__).parent / "guest" / "bridge.py"
 
 
 def main(engine: str, container: str) -> None:
@@ -32,9 +30,8 @@ def main(engine: str, container: str) -> None:
 
 
 def _bridge(engine: Engine, container: str) -> Stream:
-    command = ["/usr/bin/python3", "-I", "-c", _SCRIPT.read_text(), "127.0.0.1", "22"]
     try:
-        run = engine.client.api.exec_create(container, command, user="0", stdin=True)["Id"]
+        run = engine.client.api.exec_create(container, list(bridge("127.0.0.1", 22)), user="0", stdin=True)["Id"]
         return Stream(engine.client.api.exec_start(run, socket=True))
     except NotFound:
         raise HostProblem(f"container {container} is not there any more") from None
