@@ -23,7 +23,7 @@ bench: setup $(MOLECULE)/.installed ## Compare with molecule and a script by han
 	$(VENV)/bin/python tools/bench/bench.py $(ONLY)
 
 docs: $(VENV)/.docs ## Make the site of the documentation in site/
-	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
 pictures: setup $(VENV)/.docs ## Run the first steps of the documentation, and write docs/pictures
 	$(VENV)/bin/python tools/pictures.py
