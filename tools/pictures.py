@@ -59,7 +59,7 @@ def main() -> None:
         naive, mended = versions("playbooks/migrate.yml")
         write(folder, "tests/test_migrate.py", versions("tests/test_migrate.py")[0])
         write(folder, "playbooks/migrate.yml", naive)
-        draw("start-fails", folder, "--bgasync-time-scale=0.01", "tests/test_migrate.py")
+        draw("start-fails", folder, "--verbose", "--bgasync-time-scale=0.01", "tests/test_migrate.py")
         write(folder, "playbooks/migrate.yml", mended)
         draw("start-passes", folder, "--verbose", "--bgasync-time-scale=0.01", "tests/test_migrate.py")
         write(folder, "tests/test_cache.py", FORGOTTEN)

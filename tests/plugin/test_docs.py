@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from .inner import Inner
+from .inner import STUCK, Inner
 
 ROOT = Path(__file__).parent.parent.parent
 START = ROOT / "docs/start.md"
@@ -38,7 +38,7 @@ def test_every_python_example_passes(inner: Inner) -> None:
         assert not (inner.path / path).exists(), path
         inner.file(path, text)
     inner.ini("bgasync_time_scale = 0.01")  # as the first command has it
-    ended = inner.run("-n", "2", "tests")
+    ended = inner.start("-n", "2", "tests").wait(within=2 * STUCK)
     # A test with every_outcome counts for each of them.
     assert ended.rc == 0, ended.output
     assert set(ended.counts) == {"passed"}
@@ -48,7 +48,7 @@ def test_every_python_example_passes(inner: Inner) -> None:
 def test_the_first_test_of_a_new_author_fails_and_says_why(inner: Inner) -> None:
     for path, text in reversed(list(files(START))):  # each file as it is when it is written first
         inner.file(path, text)
-    ended = inner.run("tests", "--bgasync-time-scale=0.01")
+    ended = inner.run("tests", "--verbose", "--bgasync-time-scale=0.01")
     assert ended.counts == {"failed": 1}, ended.output
     assert "TIMED_OUT  db1  Migrate" in ended.output
     assert "it reads an rc, and job 'Migrate'" in ended.output
