@@ -1,4 +1,4 @@
-"""Makes the pictures of the terminal in docs/pictures from real runs: those of docs/start.md, and a finding."""
+"""Makes the pictures of the terminal in docs/pictures from real runs; names as arguments choose some of them."""
 
 from __future__ import annotations
 
@@ -53,17 +53,23 @@ def draw(name: str, folder: Path, *args: str) -> None:
 
 
 def main() -> None:
+    chosen = sys.argv[1:]
     PICTURES.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory() as temp:
-        folder = Path(temp).resolve()
-        naive, mended = versions("playbooks/migrate.yml")
-        write(folder, "tests/test_migrate.py", versions("tests/test_migrate.py")[0])
-        write(folder, "playbooks/migrate.yml", naive)
-        draw("start-fails", folder, "--verbose", "--bgasync-time-scale=0.01", "tests/test_migrate.py")
-        write(folder, "playbooks/migrate.yml", mended)
-        draw("start-passes", folder, "--verbose", "--bgasync-time-scale=0.01", "tests/test_migrate.py")
-        write(folder, "tests/test_cache.py", FORGOTTEN)
-        draw("finding", folder, "--bgasync-time-scale=0.01", "tests/test_cache.py")
+    naive, mended = versions("playbooks/migrate.yml")
+    pictures = {
+        "start-audit": (naive, ["--bgasync-audit", "playbooks"]),
+        "start-fails": (naive, ["--verbose", "--bgasync-time-scale=0.01", "tests/test_migrate.py"]),
+        "start-passes": (mended, ["--verbose", "--bgasync-time-scale=0.01", "tests/test_migrate.py"]),
+        "finding": (mended, ["--bgasync-time-scale=0.01", "tests/test_cache.py"]),
+    }
+    for name, (playbook, args) in pictures.items():
+        if not chosen or name in chosen:
+            with tempfile.TemporaryDirectory() as temp:
+                folder = Path(temp).resolve()
+                write(folder, "playbooks/migrate.yml", playbook)
+                write(folder, "tests/test_migrate.py", versions("tests/test_migrate.py")[0])
+                write(folder, "tests/test_cache.py", FORGOTTEN)
+                draw(name, folder, *args)
 
 
 if __name__ == "__main__":
