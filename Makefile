@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 VENV := .venv
 MOLECULE := .venv-molecule
-.PHONY: help demo test podman outcomes bench lint types setup clean
+.PHONY: help demo test podman outcomes bench docs pictures lint types setup clean
 
 help: ## List what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -21,6 +21,16 @@ outcomes: setup ## Try every way a job can end in every scenario (15 minutes), a
 bench: setup $(MOLECULE)/.installed ## Compare with molecule and a script by hand, and write docs/benchmarks.md
 	$(VENV)/bin/pip install --quiet --editable '.[bench]'
 	$(VENV)/bin/python tools/bench/bench.py $(ONLY)
+
+docs: $(VENV)/.docs ## Make the site of the documentation in site/
+	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
+
+pictures: setup $(VENV)/.docs ## Run the first steps of the documentation, and write docs/pictures
+	$(VENV)/bin/python tools/pictures.py
+
+$(VENV)/.docs: $(VENV)/.installed
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[docs]'
+	@touch $@
 
 # In an environment of its own: it brings the whole ansible distribution.
 $(MOLECULE)/.installed: tools/bench/molecule.txt

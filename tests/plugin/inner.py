@@ -106,12 +106,12 @@ class Started:
 
         wait_until(met, within=STUCK, what=what)
 
-    def wait(self) -> Ended:
-        """Wait for its end."""
+    def wait(self, *, within: float = STUCK) -> Ended:
+        """Wait for its end; fail after ``within`` real seconds."""
         try:
-            rc = self._process.wait(STUCK)
+            rc = self._process.wait(within)
         except subprocess.TimeoutExpired:
-            pytest.fail(f"the run did not end within {STUCK} s:\n{self.output}")
+            pytest.fail(f"the run did not end within {within} s:\n{self.output}")
         return Ended(rc, self.output)
 
     def interrupt(self) -> None:

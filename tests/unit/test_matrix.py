@@ -49,4 +49,7 @@ def test_an_authors_files_try_every_release_on_the_python_that_runs_all() -> Non
     workflow = yaml.safe_load(block(page, ".github/workflows/playbooks.yml"))
     assert set(workflow["jobs"]["tests"]["strategy"]["matrix"]["env"]) == together((12,))
     assert environments(block(page, "tox.ini")) == together((12,))
+    pipeline = yaml.safe_load(block(page, ".gitlab-ci.yml"))
+    assert set(pipeline["tests"]["parallel"]["matrix"][0]["ENV"]) == together((12,))
+    assert pipeline["releases"]["needs"] == ["tests"]
     assert len(together((12,))) == len(PYTHONS)
