@@ -67,9 +67,10 @@ TEST = """
 import pytest
 
 @pytest.mark.bgasync(hosts=["db1"], time_scale=0.01, strict=False)
-@pytest.mark.parametrize("edit", {edits})
-def test_migration(bgasync, edit):
-    bgasync.run(edit + ".yml")
+@pytest.mark.parametrize("half", [0, 1])
+def test_migration(bgasync, half):
+    for edit in {edits}[half::2]:
+        bgasync.run(edit + ".yml")
 
 @pytest.mark.bgasync(hosts=["db1"])
 def test_{name}(bgasync):
@@ -85,10 +86,10 @@ def test_a_playbook_broken_in_twelve_ways_is_named_each_time(inner: Inner) -> No
     inner.file("playbooks/old.yml", LITTLE)
     inner.test(TEST.format(edits=list(EDITS), name="old"))
     wrote = inner.run("-n", "2", "--bgasync-baseline", "b.yml", "--bgasync-update-baseline")
-    assert (wrote.rc, wrote.counts) == (0, {"passed": len(EDITS) + 1}), wrote.output
+    assert (wrote.rc, wrote.counts) == (0, {"passed": 3}), wrote.output
     written = (inner.path / "b.yml").read_text()
 
-    same = inner.run("-k", "limit_shortened or old", "--bgasync-baseline", "b.yml")
+    same = inner.run("-k", "migration and 0 or old", "--bgasync-baseline", "b.yml")
     assert same.rc == 0, same.output
     assert "2 tests did what" in same.output
 
@@ -98,11 +99,11 @@ def test_a_playbook_broken_in_twelve_ways_is_named_each_time(inner: Inner) -> No
     (inner.path / "playbooks/old.yml").rename(inner.path / "playbooks/new.yml")
     inner.test(TEST.format(edits=list(EDITS), name="new"))
     broken = inner.run("-n", "2", "--bgasync-baseline", "b.yml")
-    assert (broken.rc, broken.counts) == (1, {"passed": len(EDITS) + 1}), broken.output
+    assert (broken.rc, broken.counts) == (1, {"passed": 3}), broken.output
     lines = broken.output.splitlines()
-    for edit, (_, _, said) in EDITS.items():
+    for number, (edit, (_, _, said)) in enumerate(EDITS.items()):
         start = lines.index(f"playbooks/{edit}.yml")
-        assert lines[start + 1] == f"  test_inner.py::test_migration[{edit}]"
+        assert lines[start + 1] == f"  test_inner.py::test_migration[{number % 2}]"
         own = list(takewhile(lambda line: line.startswith("    "), lines[start + 2 :]))
         assert f"    db1: {said}" in own, (edit, own)
     assert "new, the baseline does not have it: test_inner.py::test_new" in lines

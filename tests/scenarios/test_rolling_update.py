@@ -12,6 +12,8 @@ from pytest_bgasync.clock import Deadline
 LB = "lb.example.com"
 # Two seconds of work for the server that answers.
 ORDERS = f"http://{LB}/orders/1"
+# Seven: more than a slow machine takes from the balancer to the end of the server.
+MANY_ORDERS = f"http://{LB}/orders/1-4"
 
 pytestmark = pytest.mark.bgasync(
     hosts={"app_servers": ["web1", "web2"]},
@@ -51,16 +53,18 @@ def test_nobody_notices_an_update_of_all_servers(bgasync: Lab) -> None:
 
 
 @pytest.mark.fire_and_forget("Install the version", outcome=None)
-@pytest.mark.parametrize("playbook", ["naive_rolling_undrained.yml", "naive_rolling_early.yml"])
-def test_customers_notice_an_update_that_does_not_wait(bgasync: Lab, playbook: str) -> None:
+@pytest.mark.parametrize(
+    ("playbook", "url"), [("naive_rolling_undrained.yml", MANY_ORDERS), ("naive_rolling_early.yml", ORDERS)]
+)
+def test_customers_notice_an_update_that_does_not_wait(bgasync: Lab, playbook: str, url: str) -> None:
     """For the connections to a server, or for the server."""
-    with bgasync.traffic(ORDERS, rate=10) as traffic:
+    with bgasync.traffic(url, rate=10) as traffic:
         run = bgasync.run(playbook, extra_vars={"app_version": "2.0"})
 
     assert run.ok, run.stdout
     assert traffic.failed > 0
     assert {one.status for one in traffic.failures} <= {502, 503}
-    assert traffic.failed < traffic.sent / 2  # the other server was there
+    assert traffic.failed < traffic.sent  # the other server was there
 
 
 def test_a_broken_version_ends_the_roll_at_its_server_and_the_others_serve(bgasync: Lab) -> None:
