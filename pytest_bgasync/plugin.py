@@ -39,6 +39,7 @@ from pytest_bgasync.services import Registry
 from pytest_bgasync.sessions.baseline import Baselining, Collecting
 from pytest_bgasync.sessions.coverage import Covering, Seeing
 from pytest_bgasync.sessions.ledger import Keeping, Records
+from pytest_bgasync.sessions.report import Reporting
 from pytest_bgasync.summary import COLOURS, JobLine, counted, remarked, table
 
 __all__ = ["bgasync", "bgasync_engine", "bgasync_outcome", "bgasync_service"]
@@ -104,6 +105,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--bgasync-ledger", metavar="FILE", help="write what the runs of each test did, one JSON a line")
     group.addoption(
+        "--bgasync-report", metavar="FILE", help="write a page that shows what the runs of each test did, as HTML"
+    )
+    group.addoption(
         "--bgasync-baseline", metavar="FILE", help="fail if the runs of tests do something else than this file says"
     )
     group.addoption(UPDATE, action="store_true", help="write what they do to that file instead")
@@ -141,6 +145,7 @@ def pytest_configure(config: pytest.Config) -> None:
             audit=config.getoption("--bgasync-audit"),
             audit_ignore=config.getini("bgasync_audit_ignore"),
             ledger=config.getoption("--bgasync-ledger"),
+            report=config.getoption("--bgasync-report"),
             baseline=config.getoption("--bgasync-baseline"),
             update_baseline=config.getoption(UPDATE),
             baseline_durations=config.getini("bgasync_baseline_durations"),
@@ -181,6 +186,11 @@ def _register(config: pytest.Config) -> None:
     if settings.ledger:
         register(keeping := Keeping(settings.ledger), "bgasync-ledger")
         records.takers.append(keeping.take)
+    if settings.report:
+        covered = seeing if settings.cover else None
+        reporting = Reporting(settings.report, records, covered, lambda item: item.stash.get(RECORD, None))
+        register(reporting, "bgasync-report")
+        records.takers.append(reporting.take)
     if settings.baseline:
         register(baselining := Baselining(settings, collecting, seeing), "bgasync-baseline")
         records.takers.append(baselining.take)

@@ -1,0 +1,112 @@
+"""The page: one HTML file with its style, its script and its data, which asks no network for anything."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from pytest_bgasync.ledger import Record
+from pytest_bgasync.report import words
+from pytest_bgasync.report.timeline import timeline
+
+#: The outcomes of a test that are shown first, in this order.
+FAILURES = ("crashed", "failed", "error", "interrupted")
+_HERE = Path(__file__).parent
+
+
+def page(session: Record, tests: Iterable[Record], coverage: Mapping[str, Any] | None = None) -> str:
+    """Return the page. ``tests`` are what :func:`shown` returns, ``coverage`` is what ``Report.data()`` returns.
+
+    ``session`` is the ledger's first line, with ``ended`` and ``exit_status``.
+    """
+    data = {"session": session, "tests": failures_first(tests), "coverage": coverage}
+    style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
+    return Template((_HERE / "page.html").read_text(encoding="utf-8")).substitute(
+        style=style,
+        script=script,
+        style_hash=_hash(style),
+        script_hash=_hash(script),
+        # Nothing in it can end the element that it stands in.
+        data=json.dumps(data, separators=(",", ":")).replace("<", "\\u003c"),
+    )
+
+
+def failures_first(tests: Iterable[Record]) -> list[Record]:
+    """Return tests in the order in which they are shown: failures first, else in that in which they ended."""
+    ranks = {outcome: rank for rank, outcome in enumerate(FAILURES)}
+    return sorted(tests, key=lambda test: ranks.get(test["outcome"], len(FAILURES)))
+
+
+def shown(record: Record) -> Record:
+    """Return what the page shows of a test, by its line of the ledger; what is long in it is cut."""
+    began, ended = record["began"], record["ended"]
+    test: Record = {
+        "nodeid": record["nodeid"],
+        "outcome": record["outcome"],
+        "fails": record["outcome"] in FAILURES,
+        "took": None if began is None or ended is None else ended - began,
+        "worker": record["worker"],
+        "why": words.cut(_why(record["failure"])),
+        "failure": words.cut(record["failure"], words.OUTPUT),
+        "none": _why_nothing(record),
+        "runs": [],
+        "jobs": {},
+        "findings": [],
+        "timeline": None,
+    }
+    if "runs" in record:
+        test["runs"] = [_run(run) for run in record["runs"]]
+        test["jobs"] = Counter(job["outcome"] for run in record["runs"] for job in run["jobs"])
+        test["findings"] = [_finding(finding) for finding in record["findings"]]
+        test["timeline"] = timeline(record)
+    return test
+
+
+def _why(failure: str) -> str:
+    """Return what pytest marks as the error in what it says of a failure, or the first line of that."""
+    lines = failure.splitlines()
+    errors = [line[1:].strip() for line in lines if line.startswith("E  ")]
+    return (errors or [line.strip() for line in lines] or [""])[0]
+
+
+def _why_nothing(record: Record) -> str:
+    """Return why there are no runs to show; empty where there are some."""
+    if record.get("runs"):
+        return ""
+    if "runs" in record:
+        return "No playbook was run."
+    if record["outcome"] == "crashed":
+        return "Its worker of xdist died, and with it what is known of its runs."
+    if record["outcome"] == "interrupted":
+        return "It was going on when the session ended; nothing is known of its runs."
+    return "No playbook was run: its hosts were not up."
+
+
+def _run(run: Record) -> Record:
+    return {
+        "title": f"{run['playbook']} · rc {run['rc']}",
+        "began": run["began"],
+        "ended": run["ended"],
+        "stdout": words.cut(run["stdout"], words.OUTPUT),
+        "stderr": words.cut(run["stderr"], words.OUTPUT),
+    }
+
+
+def _finding(finding: Record) -> Record:
+    return {
+        "kind": finding["kind"],
+        "fails": finding["fails"],
+        "what": words.cut(finding["what"]),
+        "cure": words.cut(finding["cure"]),
+    }
+
+
+def _hash(text: str) -> str:
+    """Return the hash by which the page's policy knows its own style and script."""
+    return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
