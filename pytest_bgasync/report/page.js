@@ -6,9 +6,9 @@
 
   // For each word: the class that gives it a colour, and a glyph, so that colour is not the only sign.
   const LOOKS = {
-    passed: ["good", "✓"], succeeded: ["good", "✓"], xfailed: ["good", "✓"],
-    failed: ["bad", "✕"], crashed: ["bad", "✕"], error: ["bad", "!"], interrupted: ["late", "■"], xpassed: ["late", "?"],
-    skipped: ["gone", "–"], timed_out: ["late", "◷"], lost: ["lost", "?"], unreachable: ["gone", "∅"], running: ["going", "…"],
+    crashed: ["bad", "✕"], failed: ["bad", "✕"], error: ["bad", "!"], interrupted: ["late", "■"], xpassed: ["late", "?"],
+    timed_out: ["late", "◷"], lost: ["lost", "?"], unreachable: ["gone", "∅"], running: ["going", "…"],
+    succeeded: ["good", "✓"], passed: ["good", "✓"], xfailed: ["good", "✓"], skipped: ["gone", "–"],
     ok: ["plain", ""], changed: ["plain", ""], ignored: ["plain", "✕"], unfinished: ["going", "…"], fault: ["fault", "⚡"],
   };
   const EXITS = ["all tests passed", "failed", "interrupted", "an internal error", "a usage error", "no tests"];
@@ -38,8 +38,9 @@
     return make("span", { class: `badge ${kind}` }, glyph && make("span", { "aria-hidden": "true" }, glyph), text);
   }
 
-  function outcomesOf(counts) {
-    return Object.entries(counts).map(([outcome, count]) => `${count} ${said(outcome)}`).join(", ");
+  // Returns outcomes of jobs with their counts, in the order in which they stand above.
+  function ordered(counts) {
+    return Object.keys(LOOKS).filter((outcome) => counts[outcome]).map((outcome) => [outcome, `${counts[outcome]} ${said(outcome)}`]);
   }
 
   // The top of the page.
@@ -53,7 +54,7 @@
     const how = EXITS[session.exit_status] ?? `exit status ${session.exit_status}`;
     byId("session").textContent = `${when} · ${counted(tests.length, "test")} in ${seconds(session.ended - session.at)} · ${how}`;
     byId("figures").append(make("span", {}, `${counted(total, "background job")}${total ? ":" : ""}`),
-      ...Object.entries(jobs).map(([outcome, count]) => badge(outcome, `${count} ${said(outcome)}`)));
+      ...ordered(jobs).map(([outcome, text]) => badge(outcome, text)));
     byId("versions").textContent = `pytest-bgasync ${session.pytest_bgasync}, pytest ${session.pytest}, Python ${session.python}`;
   }
 
@@ -74,7 +75,7 @@
       entry("what the test did to a job", bar("job", "lost"), mark("deed", 0.4)),
       entry("a task", bar("task", "ok")),
       entry("a fault of a host", mark("band", 0, 0.8), bar("fault", "fault")),
-      entry("a webhook", (() => { const element = bar("webhook", "ok"); place(element, 0.3); return element; })()),
+      entry("a webhook", make("span", { class: "row" }, bar("webhook", "ok"))),
       entry("traffic, with requests that failed", bar("stream", "failed"), mark("failure", 0.3), mark("failure", 0.4)),
       entry("the longest gap of traffic", bar("gap", "failed")),
       make("span", {}, make("kbd", {}, "Tab"), " into a timeline, ", make("kbd", {}, "←"), " ", make("kbd", {}, "→"), " ", make("kbd", {}, "↑"), " ", make("kbd", {}, "↓"), " between bars"),
@@ -105,7 +106,7 @@
   function drawTest(test) {
     const cut = test.nodeid.lastIndexOf("/", test.nodeid.indexOf("::")), head = test.nodeid.indexOf("::", cut) + 2;
     const jobs = Object.values(test.jobs).reduce((sum, count) => sum + count, 0);
-    const meta = [counted(test.runs.length, "run"), jobs ? `${counted(jobs, "job")}: ${outcomesOf(test.jobs)}` : "no jobs"];
+    const meta = [counted(test.runs.length, "run"), jobs ? `${counted(jobs, "job")}: ${ordered(test.jobs).map(([, text]) => text).join(", ")}` : "no jobs"];
     if (test.took !== null) meta.push(seconds(test.took));
     if (test.worker) meta.push(test.worker);
     const section = make("details", { class: `test ${look(test.outcome)[0]}` },
@@ -150,7 +151,7 @@
     const canvas = make("div", { class: count > MANY ? "canvas dense" : "canvas" });
     const axis = make("div", { class: scale === 1 ? "axis single" : "axis", "aria-hidden": "true" },
       make("div", { class: "what" }, ...(scale === 1 ? ["seconds"] : ["playbook", make("br"), "real time"])), make("div", { class: "field" }));
-    canvas.style.setProperty("--row", count > VERY_MANY ? "6px" : count > MANY ? "10px" : "22px");
+    canvas.style.setProperty("--row", count > VERY_MANY ? "6px" : count > MANY ? "10px" : "27px");
     canvas.append(axis);
     const rows = [];
     for (const lane of lanes) {
@@ -174,10 +175,15 @@
       element.addEventListener("click", act);
       return element;
     };
-    const tools = make("div", { class: "tools", role: "group", "aria-label": "Zoom" },
+    // Of thin bars, which have no labels, this is the quickest that can be read.
+    const told = make("span", { class: "told", "aria-hidden": "true" });
+    for (const kind of ["pointerover", "focusin"]) {
+      scroller.addEventListener(kind, (event) => { told.textContent = event.target.closest(".bar")?.title ?? ""; });
+    }
+    const tools = make("div", { class: "tools", role: "group", "aria-label": "Zoom" }, make("h3", {}, "Timeline"),
       button("All", "Show all of the timeline", () => zoom(0)),
       button("+", "Zoom in", () => zoom(2)), button("−", "Zoom out", () => zoom(0.5)),
-      ...(test.runs.length > 1 ? test.runs.map((run, number) => button(`Run ${number + 1}`, `Show run ${number + 1}, ${run.title}`, () => zoom(0, run))) : []));
+      ...(test.runs.length > 1 ? test.runs.map((run, number) => button(`Run ${number + 1}`, `Show run ${number + 1}, ${run.title}`, () => zoom(0, run))) : []), told);
     return [tools, scroller];
   }
 
@@ -188,7 +194,6 @@
     const name = `${KINDS[bar.kind]} ${bar.title}, ${said(bar.status)}, ${lane.name}, at ${seconds(bar.from)}${lasted}`;
     const element = make("button", { type: "button", class: `bar ${bar.kind} ${bar.status} ${colour}`, tabindex: "-1", title: name, "aria-label": name, "aria-haspopup": "dialog" });
     place(element, from, to - from);
-    if (bar.kind === "webhook") element.style.width = "";
     element.addEventListener("click", () => showDetails(bar, element));
     row.append(element);
     const marks = (kind, times) => {
@@ -212,7 +217,8 @@
     marks("failure", bar.failures || []);
     marks("deed", (bar.deeds || []).map(([time]) => time));
     const label = make("span", { class: `label ${bar.kind} ${colour}`, "aria-hidden": "true" }, make("span", {}, glyph && make("b", {}, glyph), bar.title));
-    place(label, from, Math.max(0, (next ? at(next.from) : 1) - from));
+    place(label, from, to - from);
+    label.firstElementChild.style.maxWidth = `max(0px, ${((next ? at(next.from) : 1) - from) * 100}cqw - 18px)`;
     row.append(label);
     return { bar, element };
   }
@@ -276,13 +282,13 @@
     };
     drawAxis();
     return (by, run) => {
-      const middle = (scroller.scrollLeft + scroller.clientWidth / 2) / canvas.offsetWidth;
+      const field = canvas.querySelector(".lane .field"), names = field.offsetLeft;
+      const middle = (scroller.scrollLeft + (scroller.clientWidth - names) / 2) / field.offsetWidth;
       const part = run ? Math.max(at(run.ended) - at(run.began), 0.01) : 1;
-      factor = by ? Math.min(64, Math.max(1, factor * by)) : Math.min(64, Math.max(1, 0.95 / part));
+      factor = Math.min(64, Math.max(1, by ? factor * by : 0.9 * (1 + (1 / part - 1) * (1 - names / scroller.clientWidth))));
       canvas.style.width = `${factor * 100}%`;
       drawAxis();
-      const width = canvas.querySelector(".lane .field").offsetWidth;
-      scroller.scrollLeft = run ? (at(run.began) - 0.01 / factor) * width : middle * canvas.offsetWidth - scroller.clientWidth / 2;
+      scroller.scrollLeft = run ? (at(run.began) - part * 0.03) * field.offsetWidth : middle * field.offsetWidth - (scroller.clientWidth - names) / 2;
     };
   }
 
