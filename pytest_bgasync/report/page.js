@@ -368,7 +368,7 @@
       const missing = [...file.missing].sort((a, b) => trouble.has(b) - trouble.has(a) || a - b);
       return make("tr", {}, make("th", { scope: "row" }, name), number(file.tasks.length), number(file.missing.length),
         make("td", {}, ...meter(percent(file.tasks.length, file.missing.length))),
-        make("td", {}, ...missing.flatMap((line, place) => [place ? make("br") : "", `${line} ${names.get(line)}`, trouble.has(line) ? make("b", {}, " – where something has gone wrong") : ""])));
+        make("td", {}, ...missing.flatMap((line, place) => [place ? make("br") : "", `${line} ${names.get(line)}`, trouble.has(line) ? make("b", {}, " - where something has gone wrong") : ""])));
     });
     byId("coverage").append(make("p", {}, `${coverage.percent} of 100 tasks have run.`),
       make("div", { class: "wide" }, make("table", {}, head("File", "Tasks", "Missed", "Covered", "Never ran"), make("tbody", {}, ...rows))));
@@ -376,7 +376,7 @@
       const outcomes = Object.keys(background[0][2]);
       byId("coverage").append(make("h3", {}, "Outcomes of background tasks"), make("div", { class: "wide" }, make("table", {}, head("Task", "Place", ...outcomes.map(said)),
         make("tbody", {}, ...background.map(([place, name, tried]) => make("tr", {}, make("th", { scope: "row" }, name), make("td", {}, place),
-          ...outcomes.map((outcome) => make("td", {}, tried[outcome] ? badge("passed", "tried") : "– not"))))))));
+          ...outcomes.map((outcome) => make("td", {}, tried[outcome] ? badge("passed", "tried") : "- not"))))))));
     }
     byId("coverage").hidden = false;
   }
