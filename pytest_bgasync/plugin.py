@@ -23,7 +23,6 @@ from pytest_bgasync.fixtures import (
     JOB_LINES,
     KEPT,
     NARRATOR,
-    RECORD,
     SEEN,
     SERVICES,
     SETTINGS,
@@ -188,7 +187,7 @@ def _register(config: pytest.Config) -> None:
         records.takers.append(keeping.take)
     if settings.report:
         covered = seeing if settings.cover else None
-        reporting = Reporting(settings.report, records, covered, lambda item: item.stash.get(RECORD, None))
+        reporting = Reporting(settings.report, records, covered, fixtures.record_of)
         register(reporting, "bgasync-report")
         records.takers.append(reporting.take)
     if settings.baseline:
@@ -315,8 +314,8 @@ def pytest_runtest_makereport(
             report.bgasync_kept = kept  # type: ignore[attr-defined]
         if (covered := item.stash.get(SEEN, None)) is not None:
             report.bgasync_seen = covered  # type: ignore[attr-defined]
-        if item.config.stash[SETTINGS].keeps_records and "bgasync" in getattr(item, "fixturenames", ()):
-            report.bgasync_record = item.stash.get(RECORD, "{}")  # type: ignore[attr-defined]
+        if item.config.stash[SETTINGS].keeps_records and (record := fixtures.record_of(item)) is not None:
+            report.bgasync_record = record  # type: ignore[attr-defined]
         report.bgasync_jobs = item.stash.get(JOB_LINES, [])  # type: ignore[attr-defined]
         report.bgasync_remarks = [] if found is None else list(found.remarks)  # type: ignore[attr-defined]
     return report

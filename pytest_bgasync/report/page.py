@@ -50,7 +50,7 @@ def shown(record: Record) -> Record:
         "nodeid": record["nodeid"],
         "outcome": record["outcome"],
         "fails": record["outcome"] in FAILURES,
-        "took": None if began is None or ended is None else ended - began,
+        "took": ended - began if began and ended else None,
         "worker": record["worker"],
         "why": words.cut(_why(record["failure"])),
         "failure": words.cut(record["failure"], words.OUTPUT),

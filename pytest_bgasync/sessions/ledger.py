@@ -38,12 +38,14 @@ class Records:
         for take in self.takers:
             take(record)
 
-    def unfinished(self, seen: Mapping[str, str | None]) -> list[Record]:
+    def unfinished(self, known: Mapping[str, str | None]) -> list[Record]:
         """Return what is known of tests that were going on when the session ended; their outcome is ``interrupted``.
 
-        ``seen`` has what their runs did, by test, as far as it has come to this process.
+        ``known`` has, of the tests that this process has run, what their last report would have
+        brought: None where they have no record.
         """
-        return [_record(nodeid, "interrupted", reports, seen.get(nodeid)) for nodeid, reports in self._reports.items()]
+        left = [(nodeid, reports, known.get(nodeid, "{}")) for nodeid, reports in self._reports.items()]
+        return [_record(nodeid, "interrupted", reports, seen) for nodeid, reports, seen in left if seen is not None]
 
 
 def about_session() -> Record:

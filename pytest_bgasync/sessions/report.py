@@ -17,14 +17,14 @@ from pytest_bgasync.sessions.ledger import Records, about_session
 class Reporting:
     """Gathers what there is to show, and writes the page when the session ends, however it does.
 
-    ``seeing`` is None where nobody asks for coverage. ``seen`` returns what is known in this
-    process of a test that was interrupted, as its report would have brought it.
+    ``seeing`` is None where nobody asks for coverage. ``record_of`` returns what the last report
+    of a test would have brought, had it not been interrupted.
     """
 
     def __init__(
-        self, path: Path, records: Records, seeing: Seeing | None, seen: Callable[[pytest.Item], str | None]
+        self, path: Path, records: Records, seeing: Seeing | None, record_of: Callable[[pytest.Item], str | None]
     ) -> None:
-        self._path, self._records, self._seeing, self._seen = path, records, seeing, seen
+        self._path, self._records, self._seeing, self._record_of = path, records, seeing, record_of
         self._session = about_session()
         self._tests: list[Record] = []
         self._problem: str | None = None
@@ -35,7 +35,7 @@ class Reporting:
 
     @pytest.hookimpl(trylast=True)  # others may have failed it, and end what was interrupted
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        known = {item.nodeid: self._seen(item) for item in session.items}
+        known = {item.nodeid: self._record_of(item) for item in session.items}
         tests = [*self._tests, *map(shown, self._records.unfinished(known))]
         ended = {**self._session, "ended": time.time(), "exit_status": int(session.exitstatus)}
         coverage = self._seeing.report.data() if self._seeing else None
