@@ -123,23 +123,30 @@
     const body = make("div", { class: "body" });
     if (test.none) body.append(make("p", {}, test.none));
     if (test.why) body.append(make("p", { class: "why" }, test.why));
-    if (test.findings.length) {
-      body.append(make("h3", {}, "Findings"), ...test.findings.map((finding) =>
-        make("div", { class: `finding ${finding.fails ? "bad" : "plain"}` },
-          make("b", {}, finding.kind), finding.fails ? " · fails the test" : " · a remark",
-          make("p", {}, finding.what), make("p", { class: "cure" }, finding.cure))));
-    }
+    const faults = test.findings.filter((finding) => finding.fails), remarks = test.findings.filter((finding) => !finding.fails);
+    if (faults.length) body.append(make("h3", {}, "Findings that fail the test"), ...faults.map(drawFinding));
     if (test.timeline) body.append(...drawTimeline(test));
-    if (test.failure) body.append(fold("What pytest says", "", test.failure));
+    if (remarks.length) body.append(fold("Remarks", `${remarks.length}`, ...remarks.map(drawFinding)));
+    if (test.failure) body.append(fold("What pytest says", "", output(test.failure)));
     for (const run of test.runs) {
-      if (run.stdout) body.append(fold("Output of ansible-playbook", run.title, run.stdout));
-      if (run.stderr) body.append(fold("Error output of ansible-playbook", run.title, run.stderr));
+      if (run.stdout) body.append(fold("Output of ansible-playbook", run.title, output(run.stdout)));
+      if (run.stderr) body.append(fold("Error output of ansible-playbook", run.title, output(run.stderr)));
     }
     return body;
   }
 
-  function fold(title, more, text) {
-    return make("details", { class: "fold" }, make("summary", {}, make("b", {}, title), more && ` ${more}`), make("pre", { tabindex: "0" }, text));
+  function drawFinding(finding) {
+    return make("div", { class: `finding ${finding.fails ? "bad" : "plain"}` },
+      make("b", {}, finding.kind), make("p", {}, finding.what), make("p", { class: "cure" }, finding.cure));
+  }
+
+  function fold(title, more, ...inside) {
+    return make("details", { class: "fold" }, make("summary", {}, make("b", {}, title), more && ` ${more}`), ...inside);
+  }
+
+  // A text with lines of its own; it scrolls, so keys have to reach it.
+  function output(text) {
+    return make("pre", { tabindex: "0" }, text);
   }
 
   // Timelines.
@@ -303,7 +310,7 @@
     byId("details-kind").replaceChildren(KINDS[bar.kind], badge(bar.status));
     byId("details-title").textContent = bar.title;
     byId("facts").replaceChildren(...bar.facts.flatMap(([name, value]) => [make("dt", {}, name), make("dd", {}, value)]));
-    byId("texts").replaceChildren(...(bar.texts || []).flatMap(([name, text]) => [make("h3", {}, name), make("pre", { tabindex: "0" }, text)]));
+    byId("texts").replaceChildren(...(bar.texts || []).flatMap(([name, text]) => [make("h3", {}, name), output(text)]));
     byId("details").hidden = false;
     byId("details").scrollTop = 0;
     document.body.classList.add("detailed");

@@ -17,6 +17,8 @@ from pytest_bgasync.report.timeline import timeline
 
 #: The outcomes of a test that are shown first, in this order.
 FAILURES = ("crashed", "failed", "error", "interrupted")
+#: How many lines of an error stand above all else of its test.
+WHY = 4
 _HERE = Path(__file__).parent
 
 
@@ -69,23 +71,21 @@ def shown(record: Record) -> Record:
 
 
 def _why(failure: str) -> str:
-    """Return what pytest marks as the error in what it says of a failure, or the first line of that."""
+    """Return the beginning of what pytest marks as the error in its text of a failure, or the first line of that."""
     lines = failure.splitlines()
-    errors = [line[1:].strip() for line in lines if line.startswith("E  ")]
-    return (errors or [line.strip() for line in lines] or [""])[0]
+    errors = [line[4:] for line in lines if line.startswith("E  ")]
+    return "\n".join(errors[:WHY] or lines[:1])
 
 
 def _why_nothing(record: Record) -> str:
     """Return why there are no runs to show; empty where there are some."""
     if record.get("runs"):
         return ""
-    if "runs" in record:
-        return "No playbook was run."
     if record["outcome"] == "crashed":
         return "Its worker of xdist died, and with it what is known of its runs."
     if record["outcome"] == "interrupted":
-        return "It was going on when the session ended; nothing is known of its runs."
-    return "No playbook was run: its hosts were not up."
+        return "It was going on when the session ended, and no run of it is known that had come to its end."
+    return "No playbook was run." if "runs" in record else "No playbook was run: its hosts were not up."
 
 
 def _run(run: Record) -> Record:

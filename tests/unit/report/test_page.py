@@ -51,7 +51,7 @@ def test_a_test_has_its_counts_of_jobs_its_findings_and_the_error() -> None:
         )
     )
     assert (test["jobs"], test["fails"], test["took"]) == ({"succeeded": 1, "lost": 2}, True, 8.0)
-    assert test["why"] == "assert 2 == 1"
+    assert test["why"] == "assert 2 == 1\n +  where"
     assert test["findings"] == [
         {
             "kind": "uncollected",
@@ -70,7 +70,7 @@ def test_a_test_has_its_counts_of_jobs_its_findings_and_the_error() -> None:
         (ended(outcome="crashed"), "Its worker of xdist died, and with it what is known of its runs."),
         (
             ended(outcome="interrupted", began=None, ended=None),
-            "It was going on when the session ended; nothing is known of its runs.",
+            "It was going on when the session ended, and no run of it is known that had come to its end.",
         ),
         (known(run()), ""),
     ],
