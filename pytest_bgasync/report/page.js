@@ -169,7 +169,7 @@
         field.append(row);
       }
       if (!lane.rows.length) field.append(make("div", { class: "row" }));
-      canvas.append(make("div", { class: `lane ${lane.kind}`, role: "group", "aria-label": lane.name }, make("div", { class: "what", title: lane.name }, lane.name), field));
+      canvas.append(make("div", { class: `lane ${lane.kind}`, role: "group", "aria-label": lane.name }, make("div", { class: "what", title: lane.name }, make("span", {}, lane.name)), field));
     }
     const scroller = make("div", { class: "scroller", role: "group", "aria-label": "Timeline" }, canvas);
     steer(rows, scroller);

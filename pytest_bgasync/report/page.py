@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from string import Template
+from textwrap import dedent
 from typing import Any
 
 from pytest_bgasync.ledger import Record
@@ -73,8 +74,8 @@ def shown(record: Record) -> Record:
 def _why(failure: str) -> str:
     """Return the beginning of what pytest marks as the error in its text of a failure, or the first line of that."""
     lines = failure.splitlines()
-    errors = [line[4:] for line in lines if line.startswith("E  ")]
-    return "\n".join(errors[:WHY] or lines[:1])
+    errors = [line[1:] for line in lines if line.startswith("E  ")]
+    return dedent("\n".join(errors[:WHY] or lines[:1]))
 
 
 def _why_nothing(record: Record) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from pytest_bgasync.ledger import Record
@@ -10,7 +12,7 @@ from pytest_bgasync.tasks import number_of, printable
 
 #: How many characters of a text are kept: of one that Ansible or pytest wrote, of any other, and of a name.
 OUTPUT, TEXT, NAME = 200_000, 10_000, 300
-#: How many polls of a job, requests of a stream and results of a loop are listed.
+#: How many results of a loop, and how many requests of a stream that failed, are listed.
 LISTED = 50
 
 #: A name, and what is said of it.
@@ -150,9 +152,15 @@ def stream_facts(stream: Record, scale: float) -> list[Fact]:
 
 
 def _polls(polls: list[Record]) -> str:
+    """Return what the play heard of a job, by the time; what it heard several times one after the other is one line."""
     states = (("timed_out", "timed out"), ("failed", "failed"), ("finished", "finished"))
-    lines = [f"{seconds(poll['at'])}: {next((word for key, word in states if poll[key]), 'running')}" for poll in polls]
-    return _listed(lines, end=True) or "none"
+    heard = [(next((word for key, word in states if poll[key]), "running"), poll["at"]) for poll in polls]
+    lines = []
+    for state, same in groupby(heard, key=itemgetter(0)):
+        times = [at for _, at in same]
+        until = f" to {seconds(times[-1])}, {len(times)} times" if len(times) > 1 else ""
+        lines.append(f"{state}: {seconds(times[0])}{until}")
+    return _listed(lines) or "none"
 
 
 def _deeds(deeds: Iterable[Record]) -> str:
@@ -170,12 +178,10 @@ def _items(results: list[Record]) -> str:
     )
 
 
-def _listed(lines: list[str], *, end: bool = False) -> str:
-    """Return lines, of too many the first ones, or the last ones with ``end``."""
-    if len(lines) <= LISTED:
-        return "\n".join(lines)
-    more = f"and {len(lines) - LISTED} more"
-    return "\n".join([f"{more} before that", *lines[-LISTED:]] if end else [*lines[:LISTED], more])
+def _listed(lines: list[str]) -> str:
+    """Return lines, of too many the first ones."""
+    more = [f"and {len(lines) - LISTED} more"] if len(lines) > LISTED else []
+    return "\n".join([*lines[:LISTED], *more])
 
 
 def _both(playbook: float, scale: float) -> str:

@@ -47,7 +47,7 @@ def test_a_test_has_its_counts_of_jobs_its_findings_and_the_error() -> None:
             run(job(), job(outcome="lost"), job(outcome="lost")),
             outcome="failed",
             findings=[finding()],
-            failure="def test():\n>   assert x == 1\nE   assert 2 == 1\nE    +  where\n",
+            failure="def test():\n>   assert x == 1\nE       assert 2 == 1\nE        +  where\n",
         )
     )
     assert (test["jobs"], test["fails"], test["took"]) == ({"succeeded": 1, "lost": 2}, True, 8.0)
@@ -82,14 +82,16 @@ def test_a_test_without_runs_says_why(record: Record, said: str) -> None:
 def test_all_that_is_known_of_a_job_is_in_its_details() -> None:
     one = job(
         rc=3, outcome="timed_out", limit=120, limit_wall=12, item="users", user="deploy", declared=True,
-        polls=[poll(4), poll(9, timed_out=True)], deeds=[deed("freeze", 2)], stdout="out", stderr="err", msg="why",
+        polls=[poll(4), poll(6), poll(9, timed_out=True)], deeds=[deed("freeze", 2)],
+        stdout="out", stderr="err", msg="why",
         survivors=[{"pid": 7, "user": "root", "command": "sleep 60"}],
     )  # fmt: skip
     found = bar("job", run(one), time_scale=0.1)
     assert facts(found) == {
         "outcome": "timed out", "rc": "3", "host": "web1", "item": "users", "user": "deploy", "launched": "0.00 s",
         "finished": "5.0 s", "took": "5.0 s (0.50 s real)", "limit (async)": "120.0 s",
-        "limit in force": "12 s real, 120.0 s", "poll": "0", "polls": "4.0 s: running\n9.0 s: timed out",
+        "limit in force": "12 s real, 120.0 s", "poll": "0",
+        "polls": "running: 4.0 s to 6.0 s, 2 times\ntimed out: 9.0 s",
         "collected": "yes, the play read its final status", "left behind": "on purpose (fire_and_forget)",
         "changed": "yes", "done to it": "freeze at 2.0 s", "alive after its end": "7 root sleep 60",
         "job id": "j1.1", "job file": "/root/.ansible_async/j1.1",
@@ -128,8 +130,8 @@ def test_what_is_too_long_is_cut_with_a_note_that_says_how_much() -> None:
     huge = "x" * 5_000_000
     test = known(run(job(stdout=huge, stderr=huge, task=huge), stdout=huge, stderr=huge), failure=huge)
     assert len(page(SESSION, [shown(test)])) < 1_000_000
-    many = bar("job", run(job(polls=[poll(at) for at in range(1000)])))
-    assert facts(many)["polls"].splitlines()[0] == "and 950 more before that"
+    many = bar("task", run(tasks=(task(loop=True, results=[result(item=number) for number in range(1000)]),)))
+    assert facts(many)["items"].splitlines()[-2:] == ["49: ok", "and 950 more"]
 
 
 def test_nothing_in_a_text_ends_the_element_of_the_data() -> None:
