@@ -20,7 +20,10 @@ from pytest_bgasync.report.timeline import timeline
 FAILURES = ("crashed", "failed", "error", "interrupted")
 #: How many lines of an error stand above all else of its test.
 WHY = 4
-_HERE = Path(__file__).parent
+#: What the style and the script are put together from, in this order.
+STYLES = ("page.css", "timeline.css")
+SCRIPTS = ("elements.js", "details.js", "timeline.js", "legend.js", "tests.js", "coverage.js", "page.js")
+_PARTS = Path(__file__).parent / "parts"
 
 
 def page(session: Record, tests: Iterable[Record], coverage: Mapping[str, Any] | None = None) -> str:
@@ -29,8 +32,8 @@ def page(session: Record, tests: Iterable[Record], coverage: Mapping[str, Any] |
     ``session`` is the ledger's first line, with ``ended`` and ``exit_status``.
     """
     data = {"session": session, "tests": failures_first(tests), "coverage": coverage}
-    style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("page.css", "page.js"))
-    return Template((_HERE / "page.html").read_text(encoding="utf-8")).substitute(
+    style, script = ("\n".join(map(_part, names)) for names in (STYLES, SCRIPTS))
+    return Template(_part("page.html")).substitute(
         style=style,
         script=script,
         style_hash=_hash(style),
@@ -91,7 +94,7 @@ def _why_nothing(record: Record) -> str:
 
 def _run(run: Record) -> Record:
     return {
-        "title": f"{run['playbook']} · rc {run['rc']}",
+        "title": words.short(words.run_title(run)),
         "began": run["began"],
         "ended": run["ended"],
         "stdout": words.cut(run["stdout"], words.OUTPUT),
@@ -111,3 +114,7 @@ def _finding(finding: Record) -> Record:
 def _hash(text: str) -> str:
     """Return the hash by which the page's policy knows its own style and script."""
     return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
+
+
+def _part(name: str) -> str:
+    return (_PARTS / name).read_text(encoding="utf-8")

@@ -90,8 +90,7 @@ def _bar(kind: str, status: str, title: str, began: float, ended: float | None, 
 
 def _run(run: Record, scale: float) -> Bar:
     status = "ok" if run["rc"] == 0 else "failed"
-    title = f"{run['playbook']} · rc {run['rc']}"
-    return _bar("run", status, title, run["began"], run["ended"], facts=words.run_facts(run, scale))
+    return _bar("run", status, words.run_title(run), run["began"], run["ended"], facts=words.run_facts(run, scale))
 
 
 def _task(task: Record, over: float, scale: float) -> Bar:
@@ -115,7 +114,7 @@ def _job(job: Record, scale: float) -> Bar:
         finished,
         limit=job["launched_at"] + job["limit_wall"] / scale,
         polls=[poll["at"] for poll in job["polls"]],
-        deeds=[[deed["at"], deed["what"]] for deed in job["deeds"]],
+        deeds=[deed["at"] for deed in job["deeds"]],
         facts=words.job_facts(job, scale),
         texts=words.texts_of(job),
     )

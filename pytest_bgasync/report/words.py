@@ -92,6 +92,11 @@ def texts_of(thing: Mapping[str, Any]) -> list[Fact]:
     return _kept([(name, str(thing[name])) for name in ("msg", "stdout", "stderr")], TEXT)
 
 
+def run_title(run: Record) -> str:
+    """Return what a run is called."""
+    return f"{run['playbook']} · rc {run['rc']}"
+
+
 def run_facts(run: Record, scale: float) -> list[Fact]:
     """Return what is known of a run."""
     counts = [
