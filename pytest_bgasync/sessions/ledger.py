@@ -45,7 +45,11 @@ class Records:
         brought: None where they have no record.
         """
         left = [(nodeid, reports, known.get(nodeid, "{}")) for nodeid, reports in self._reports.items()]
-        return [_record(nodeid, "interrupted", reports, seen) for nodeid, reports, seen in left if seen is not None]
+        return [
+            {**_record(nodeid, "interrupted", reports, seen), "ended": None}
+            for nodeid, reports, seen in left
+            if seen is not None
+        ]
 
 
 def about_session() -> Record:

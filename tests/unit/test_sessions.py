@@ -111,8 +111,8 @@ def test_a_test_that_was_interrupted_is_in_the_report_if_it_uses_the_fixture(pyt
     pytester.makepyfile("def test_one(bgasync): pass\ndef test_two(bgasync): raise KeyboardInterrupt")
     ended, tests = reported(pytester)
     assert ended.ret == pytest.ExitCode.INTERRUPTED
-    assert [(test["nodeid"].partition("::")[2], test["outcome"]) for test in tests] == [
-        ("test_two", "interrupted"), ("test_one", "passed"),
+    assert [(test["nodeid"].partition("::")[2], test["outcome"], test["took"] is None) for test in tests] == [
+        ("test_two", "interrupted", True), ("test_one", "passed", False),
     ]  # fmt: skip
     pytester.makepyfile("def test_two(): raise KeyboardInterrupt")
     assert reported(pytester)[1] == []
