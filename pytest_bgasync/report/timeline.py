@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
+from math import inf
 from typing import Any
 
 from pytest_bgasync.ledger import Record
@@ -36,28 +37,34 @@ def timeline(test: Record) -> Record | None:
     return {
         "span": span,
         "time_scale": scale,
-        "lanes": [{"kind": kind, "name": name, "rows": pack(own, least)} for kind, name, own in lanes],
+        "lanes": [{"kind": kind, "name": name, "rows": pack(own, least, span[1])} for kind, name, own in lanes],
     }
 
 
-def pack(bars: Iterable[Bar], least: float = 0) -> list[list[Bar]]:
-    """Return rows of bars that do not overlap, as few as there can be; each bar takes ``least`` seconds or more.
+def pack(bars: Iterable[Bar], least: float = 0, latest: float = inf) -> list[list[Bar]]:
+    """Return rows of bars that do not overlap; each bar takes ``least`` seconds or more.
 
-    Bars of one kind stand together: what befell a host first, its tasks, its jobs.
+    What is marked of a bar after its end, up to ``latest``, is nobody else's room either: polls and
+    its limit. Bars of one kind stand together: what befell a host first, its tasks, its jobs.
     """
     kinds: dict[str, list[Bar]] = {kind: [] for kind in ("fault", "task", "job")}
     for bar in bars:
         kinds.setdefault(bar["kind"], []).append(bar)
-    return [row for own in kinds.values() for row in _packed(own, least)]
+    return [row for own in kinds.values() for row in _packed(own, least, latest)]
 
 
-def _packed(bars: Iterable[Bar], least: float) -> list[list[Bar]]:
+def _packed(bars: Iterable[Bar], least: float, latest: float) -> list[list[Bar]]:
     rows: list[list[Bar]] = []
+    ends: list[float] = []
     for bar in sorted(bars, key=lambda bar: bar["from"]):
-        free = next((row for row in rows if max(row[-1]["to"], row[-1]["from"] + least) <= bar["from"]), None)
-        if free is None:
-            rows.append(free := [])
-        free.append(bar)
+        marks = [at for at in (*bar.get("polls", ()), bar.get("limit", latest)) if at < latest]
+        end = max(bar["to"], bar["from"] + least, *marks)
+        free = next((number for number, taken in enumerate(ends) if taken <= bar["from"]), len(rows))
+        if free == len(rows):
+            rows.append([])
+            ends.append(end)
+        rows[free].append(bar)
+        ends[free] = end
     return rows
 
 

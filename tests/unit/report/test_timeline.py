@@ -63,6 +63,13 @@ def test_no_two_of_many_jobs_overlap() -> None:
     assert all(one["to"] <= other["from"] for row in rows for one, other in pairwise(row))
 
 
+def test_what_is_marked_of_a_job_after_its_end_does_not_stand_on_another() -> None:
+    later = job("B", began=10, took=9, limit_wall=100)
+    for one in (job("A", limit_wall=15), job("A", limit_wall=100, polls=[poll(3), poll(12, finished=True)])):
+        assert titles(lanes(run(one, later))["web1"]) == [["A"], ["B"]]
+    assert titles(lanes(run(job("A", limit_wall=100, polls=[poll(6)]), later))["web1"]) == [["A", "B"]]
+
+
 def test_what_is_short_takes_room_of_its_own() -> None:
     short = [{"kind": "webhook", "from": at, "to": at} for at in (0, 1, 5)]
     assert [len(row) for row in pack(short, 2)] == [2, 1]
