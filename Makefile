@@ -25,8 +25,9 @@ bench: setup $(MOLECULE)/.installed ## Compare with molecule and a script by han
 docs: $(VENV)/.docs ## Make the site of the documentation in site/
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
-pictures: setup $(VENV)/.docs ## Run the first steps of the documentation, and write docs/pictures
-	$(VENV)/bin/python tools/pictures.py
+pictures: setup $(VENV)/.docs ## Draw the terminal and the report anew, and write docs/pictures
+	$(VENV)/bin/python tools/pictures/terminal.py
+	$(VENV)/bin/python tools/pictures/report.py
 
 $(VENV)/.docs: $(VENV)/.installed
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[docs]'

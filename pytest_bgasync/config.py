@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -93,6 +94,8 @@ class Settings:
     audit_ignore: tuple[Ignore, ...] = ()
     ledger: Path | None = None
     """Where to write what the runs of tests did."""
+    report: Path | None = None
+    """Where to write a page that shows it."""
     baseline: Path | None = None
     """The file that says what they do."""
     update_baseline: bool = False
@@ -108,7 +111,7 @@ class Settings:
     @property
     def keeps_records(self) -> bool:
         """Whether anybody asks what the runs of tests did."""
-        return self.ledger is not None or self.baseline is not None
+        return any(path is not None for path in (self.ledger, self.report, self.baseline))
 
 
 def parse_settings(
@@ -134,6 +137,7 @@ def parse_settings(
     audit: bool = False,
     audit_ignore: Sequence[str] = (),
     ledger: str | None = None,
+    report: str | None = None,
     baseline: str | None = None,
     update_baseline: bool = False,
     baseline_durations: str = "",
@@ -186,7 +190,8 @@ def parse_settings(
         audit=audit,
         audit_ignore=parse_ignores(audit_ignore),
         ledger=_file("--bgasync-ledger", ledger),
-        baseline=_file("--bgasync-baseline", baseline),
+        report=_file("--bgasync-report", report),
+        baseline=_file("--bgasync-baseline", baseline, written=update_baseline),
         update_baseline=update_baseline,
         baseline_durations=_ratio(baseline_durations) if baseline_durations else None,
     )
@@ -199,8 +204,8 @@ def _names(key: str, values: Sequence[str]) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _file(option: str, value: str | None) -> Path | None:
-    """Return the file that an option names, which can be there or be written; None without one."""
+def _file(option: str, value: str | None, *, written: bool = True) -> Path | None:
+    """Return the file that an option names, which can be there, or be written if it is to be; None without one."""
     if not value:
         return None
     path = Path(value).absolute()
@@ -208,6 +213,8 @@ def _file(option: str, value: str | None) -> Path | None:
         raise UsageProblem(f"{option}: there is no folder {path.parent}")
     if path.is_dir():
         raise UsageProblem(f"{option}: {path} is a folder, name a file")
+    if written and not os.access(path if path.exists() else path.parent, os.W_OK):
+        raise UsageProblem(f"{option}: {path} cannot be written: name a file that you may write")
     return path
 
 

@@ -352,6 +352,11 @@ def account_late(item: pytest.Item) -> tuple[str, ...]:
     return (*forgotten, *late.faults)
 
 
+def record_of(item: pytest.Item) -> str | None:
+    """Return what is known of the runs of a test, as JSON; None for one that does not use the fixture ``bgasync``."""
+    return item.stash.get(RECORD, "{}") if "bgasync" in getattr(item, "fixturenames", ()) else None
+
+
 def _stays(item: pytest.Item, settings: Settings, faults: Sequence[str]) -> bool:
     """Say whether the hosts of a test stay. Those of one that was interrupted do not: nobody would be told."""
     if FAILED not in item.stash or LAB not in item.stash:

@@ -18,7 +18,7 @@ from pytest_bgasync.lab import Lab
 from pytest_bgasync.runs import Run
 from pytest_bgasync.spec import WEBHOOKS
 from pytest_bgasync.tasks import Reach, TaskResult
-from pytest_bgasync.traffic import Traffic
+from pytest_bgasync.traffic import Traffic, longest_gap
 from pytest_bgasync.verdict import Process
 from pytest_bgasync.verify import Account
 from pytest_bgasync.webhooks import Request, Webhooks
@@ -108,6 +108,7 @@ def traffic_of(streams: Iterable[Traffic]) -> list[Record]:
             "sent": stream.sent,
             "failures": [asdict(failure) for failure in stream.failures],
             "longest_gap": stream.longest_gap,
+            "longest_gap_at": longest_gap(stream.requests)[0],
         }
         for stream in streams
         if stream.over and stream.requests

@@ -23,7 +23,6 @@ from pytest_bgasync.fixtures import (
     JOB_LINES,
     KEPT,
     NARRATOR,
-    RECORD,
     SEEN,
     SERVICES,
     SETTINGS,
@@ -39,6 +38,7 @@ from pytest_bgasync.services import Registry
 from pytest_bgasync.sessions.baseline import Baselining, Collecting
 from pytest_bgasync.sessions.coverage import Covering, Seeing
 from pytest_bgasync.sessions.ledger import Keeping, Records
+from pytest_bgasync.sessions.report import Reporting
 from pytest_bgasync.summary import COLOURS, JobLine, counted, remarked, table
 
 __all__ = ["bgasync", "bgasync_engine", "bgasync_outcome", "bgasync_service"]
@@ -104,6 +104,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
     group.addoption("--bgasync-ledger", metavar="FILE", help="write what the runs of each test did, one JSON a line")
     group.addoption(
+        "--bgasync-report", metavar="FILE", help="write a page that shows what the runs of each test did, as HTML"
+    )
+    group.addoption(
         "--bgasync-baseline", metavar="FILE", help="fail if the runs of tests do something else than this file says"
     )
     group.addoption(UPDATE, action="store_true", help="write what they do to that file instead")
@@ -141,6 +144,7 @@ def pytest_configure(config: pytest.Config) -> None:
             audit=config.getoption("--bgasync-audit"),
             audit_ignore=config.getini("bgasync_audit_ignore"),
             ledger=config.getoption("--bgasync-ledger"),
+            report=config.getoption("--bgasync-report"),
             baseline=config.getoption("--bgasync-baseline"),
             update_baseline=config.getoption(UPDATE),
             baseline_durations=config.getini("bgasync_baseline_durations"),
@@ -181,6 +185,11 @@ def _register(config: pytest.Config) -> None:
     if settings.ledger:
         register(keeping := Keeping(settings.ledger), "bgasync-ledger")
         records.takers.append(keeping.take)
+    if settings.report:
+        covered = seeing if settings.cover else None
+        reporting = Reporting(settings.report, records, covered, fixtures.record_of)
+        register(reporting, "bgasync-report")
+        records.takers.append(reporting.take)
     if settings.baseline:
         register(baselining := Baselining(settings, collecting, seeing), "bgasync-baseline")
         records.takers.append(baselining.take)
@@ -305,8 +314,8 @@ def pytest_runtest_makereport(
             report.bgasync_kept = kept  # type: ignore[attr-defined]
         if (covered := item.stash.get(SEEN, None)) is not None:
             report.bgasync_seen = covered  # type: ignore[attr-defined]
-        if item.config.stash[SETTINGS].keeps_records and "bgasync" in getattr(item, "fixturenames", ()):
-            report.bgasync_record = item.stash.get(RECORD, "{}")  # type: ignore[attr-defined]
+        if item.config.stash[SETTINGS].keeps_records and (record := fixtures.record_of(item)) is not None:
+            report.bgasync_record = record  # type: ignore[attr-defined]
         report.bgasync_jobs = item.stash.get(JOB_LINES, [])  # type: ignore[attr-defined]
         report.bgasync_remarks = [] if found is None else list(found.remarks)  # type: ignore[attr-defined]
     return report

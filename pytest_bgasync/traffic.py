@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
@@ -159,9 +160,8 @@ class Traffic:
 
         It is about one divided by the rate when none has failed, and counts from the first request to the last.
         """
-        requests = self.requests
-        points = [one.at for one in requests if one.ok or one in (requests[0], requests[-1])]
-        return max((later - earlier for earlier, later in pairwise(points)), default=0.0)
+        began, ended = longest_gap(self.requests)
+        return ended - began
 
     def _read(self) -> list[Sent]:
         text = self._machine.read(f"{self._config['folder']}/sent.jsonl")
@@ -178,6 +178,15 @@ class Traffic:
             why = done.stderr.strip() or "it was ended with its host"
             raise HostProblem(f"traffic from {self._machine.name} to {self._config['url']} broke off: {why}")
         return done.stdout
+
+
+def longest_gap(requests: Sequence[Sent]) -> tuple[float, float]:
+    """Return when the longest gap between two requests that were answered well began and ended; without any, 0 and 0.
+
+    The first request and the last one are its bounds, too, however they went.
+    """
+    points = [one.at for one in requests if one.ok or one in (requests[0], requests[-1])]
+    return max(pairwise(points), key=lambda gap: gap[1] - gap[0], default=(0.0, 0.0))
 
 
 @cache

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the project needs: a virtual environment, and as root on Debian or
-# Ubuntu what of ssh and mmdebstrap is missing; images.py sees to the engine. Asks nothing.
+# Ubuntu what of ssh, mmdebstrap and Chromium is missing; images.py sees to the engine. Asks nothing.
 set -eu
 venv=$1
 
@@ -18,6 +18,14 @@ apt() {
     export DEBIAN_FRONTEND=noninteractive
     apt-get update -qq </dev/null || true # one source that fails does not matter yet
     apt-get install -qy --no-install-recommends "$@" </dev/null >/dev/null || fail "apt-get could not install $*"
+}
+
+# The tests of the report's page need it, and nothing else does; Ubuntu has it as a snap only.
+browser() {
+    for name in chromium chromium-browser google-chrome; do
+        command -v "$name" >/dev/null && return
+    done
+    (apt chromium) || echo "setup: without Chromium the tests of the report's page are skipped" >&2
 }
 
 missing=
@@ -41,6 +49,7 @@ done
 "${python:-python3}" -c 'import ensurepip' 2>/dev/null || missing="$missing python3-venv"
 # shellcheck disable=SC2086 # one word a package
 [ -z "$missing" ] || apt $missing
+browser
 
 "${python:-python3}" -c 'import sys; sys.exit(sys.version_info < (3, 11))' ||
     fail "Python 3.11 or later is needed, name one in PYTHON"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -21,6 +21,9 @@ class Records:
         self.takers: list[Callable[[Record], None]] = []
         self._reports: dict[str, list[pytest.TestReport]] = {}
 
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        self._reports.setdefault(nodeid, [])
+
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         reports = self._reports.setdefault(report.nodeid, [])
         reports.append(report)
@@ -30,18 +33,34 @@ class Records:
         del self._reports[report.nodeid]
         if (seen := getattr(report, "bgasync_record", None)) is None and report.when == "teardown":
             return
-        record: Record = {
-            "kind": "test",
-            "nodeid": report.nodeid,
-            "outcome": outcome([(one.when or "", one.outcome, hasattr(one, "wasxfail")) for one in reports]),
-            "began": reports[0].start,
-            "ended": report.stop,
-            "worker": getattr(report, "worker_id", None),
-            "failure": "\n".join(one.longreprtext for one in reports if one.failed),
-            **(json.loads(seen) if seen else {}),
-        }
+        ended = outcome([(one.when or "", one.outcome, hasattr(one, "wasxfail")) for one in reports])
+        record = _record(report.nodeid, ended, reports, seen)
         for take in self.takers:
             take(record)
+
+    def unfinished(self, known: Mapping[str, str | None]) -> list[Record]:
+        """Return what is known of tests that were going on when the session ended; their outcome is ``interrupted``.
+
+        ``known`` has, of the tests that this process has run, what their last report would have
+        brought: None where they have no record.
+        """
+        left = [(nodeid, reports, known.get(nodeid, "{}")) for nodeid, reports in self._reports.items()]
+        return [
+            {**_record(nodeid, "interrupted", reports, seen), "ended": None}
+            for nodeid, reports, seen in left
+            if seen is not None
+        ]
+
+
+def about_session() -> Record:
+    """Return the first line of a ledger: when this is, and by which releases it was written."""
+    return {
+        "kind": "session",
+        "at": time.time(),
+        "pytest_bgasync": version("pytest-bgasync"),
+        "pytest": pytest.__version__,
+        "python": platform.python_version(),
+    }
 
 
 class Keeping:
@@ -51,15 +70,7 @@ class Keeping:
         self._ledger = Ledger(path)
 
     def pytest_sessionstart(self) -> None:
-        self._ledger.write(
-            {
-                "kind": "session",
-                "at": time.time(),
-                "pytest_bgasync": version("pytest-bgasync"),
-                "pytest": pytest.__version__,
-                "python": platform.python_version(),
-            }
-        )
+        self._ledger.write(about_session())
 
     def take(self, record: Record) -> None:
         """Write what came of a test."""
@@ -71,3 +82,16 @@ class Keeping:
 
     def pytest_unconfigure(self) -> None:
         self._ledger.close()
+
+
+def _record(nodeid: str, ended: str, reports: Sequence[pytest.TestReport], seen: str | None) -> Record:
+    return {
+        "kind": "test",
+        "nodeid": nodeid,
+        "outcome": ended,
+        "began": reports[0].start if reports else None,
+        "ended": reports[-1].stop if reports else None,
+        "worker": getattr(reports[-1], "worker_id", None) if reports else None,
+        "failure": "\n".join(one.longreprtext for one in reports if one.failed),
+        **(json.loads(seen) if seen else {}),
+    }

@@ -111,12 +111,28 @@ def test_a_file_for_coverage_needs_its_folder(tmp_path: Path) -> None:
 
 
 def test_files_are_in_folders_that_are_there(tmp_path: Path) -> None:
-    for option, name in (("ledger", "ledger"), ("baseline", "baseline"), ("cover_json", "cov-json")):
+    for option, name in (
+        ("ledger", "ledger"),
+        ("report", "report"),
+        ("baseline", "baseline"),
+        ("cover_json", "cov-json"),
+    ):
         assert getattr(settings(**{option: str(tmp_path / "file")}), option) == tmp_path / "file"
         with pytest.raises(UsageProblem, match=rf"--bgasync-{name}: there is no folder .*/none"):
             settings(**{option: str(tmp_path / "none" / "file")})
         with pytest.raises(UsageProblem, match=rf"--bgasync-{name}: .* is a folder, name a file"):
             settings(**{option: str(tmp_path)})
+
+
+def test_a_file_that_is_to_be_written_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("os.access", lambda path, _mode: path != tmp_path)  # root may write anywhere
+    with pytest.raises(UsageProblem, match=r"--bgasync-report: .*/r.html cannot be written: name a file that you may"):
+        settings(report=str(tmp_path / "r.html"))
+    (tmp_path / "there.html").touch()
+    assert settings(report=str(tmp_path / "there.html")).report == tmp_path / "there.html"
+    assert settings(baseline=str(tmp_path / "b.yml")).baseline == tmp_path / "b.yml"  # it is only read
+    with pytest.raises(UsageProblem, match=r"--bgasync-baseline: .* cannot be written"):
+        settings(baseline=str(tmp_path / "b.yml"), update_baseline=True)
 
 
 def test_a_baseline_is_written_where_it_is_named() -> None:
@@ -133,5 +149,5 @@ def test_durations_are_left_alone_unless_a_ratio_says_otherwise() -> None:
 
 
 def test_records_are_kept_when_somebody_asks_for_them() -> None:
-    asked = [settings(ledger="/tmp/l"), settings(baseline="/tmp/b"), settings()]
-    assert [one.keeps_records for one in asked] == [True, True, False]
+    asked = [settings(ledger="/tmp/l"), settings(report="/tmp/r"), settings(baseline="/tmp/b"), settings()]
+    assert [one.keeps_records for one in asked] == [True, True, True, False]

@@ -14,7 +14,7 @@ import pytest_bgasync
 PACKAGE = Path(pytest_bgasync.__file__).parent
 NAME = PACKAGE.name
 #: Packages whose modules stand at one height: each imports what is below all of them, and the others.
-PACKAGES = {"audit", "commands", "rules", "sessions"}
+PACKAGES = {"audit", "commands", "report", "rules", "sessions"}
 MODULES = sorted({path.stem for path in PACKAGE.glob("*.py")} | PACKAGES)
 MAY_IMPORT_PYTEST = {"plugin", "fixtures", "collect", "sessions"}
 

@@ -10,7 +10,7 @@ import pytest
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.machines import CommandResult
-from pytest_bgasync.traffic import Traffic
+from pytest_bgasync.traffic import Traffic, longest_gap
 
 
 class FakeMachine:
@@ -70,3 +70,8 @@ def test_the_longest_gap_is_between_two_that_went_well_or_the_ends(
     sent: list[tuple[float, int | None]], gap: float
 ) -> None:
     assert traffic(*sent).longest_gap == pytest.approx(gap)
+
+
+def test_the_longest_gap_has_its_beginning_and_its_end() -> None:
+    assert longest_gap(traffic((0, 200), (1, 200), (2, 503), (4, 200), (5, 200)).requests) == (10, 40)
+    assert longest_gap([]) == (0, 0)
