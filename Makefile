@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 VENV := .venv
 MOLECULE := .venv-molecule
-.PHONY: help demo test podman outcomes bench docs pictures lint types setup clean
+.PHONY: help demo test thorough podman outcomes bench docs pictures lint types setup clean
 
 help: ## List what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -9,11 +9,15 @@ help: ## List what there is
 demo: setup ## Run the eight scenarios and show what every background job did
 	$(VENV)/bin/pytest tests/scenarios --verbose
 
-test: setup ## Run all tests
+test: setup ## Run the tests
+	$(VENV)/bin/pytest -n 3 --dist worksteal -m "not thorough"
+
+thorough: setup ## Run the tests, and those that show the same in another form
 	$(VENV)/bin/pytest -n 3 --dist worksteal
 
+podman: ONLY ?= tests/scenarios tests/runs/test_jobs.py tests/runs/test_faults.py
 podman: setup ## Run the tests of playbooks on Podman
-	$(VENV)/bin/python tools/podman.py -n 3 --dist worksteal tests/scenarios tests/runs/test_jobs.py tests/runs/test_faults.py
+	$(VENV)/bin/python tools/podman.py -n 3 --dist worksteal $(ONLY)
 
 outcomes: setup ## Try every way a job can end in every scenario (15 minutes), and write docs/outcomes.md
 	$(VENV)/bin/python tools/outcomes.py $(ONLY)

@@ -36,6 +36,7 @@ def test_33_a_rescued_failure_does_not_stop_the_next_batch(bgasync: Lab) -> None
     assert not found(run)
 
 
+@pytest.mark.thorough
 def test_34_who_rescues_under_any_errors_fatal_depends_on_the_version(bgasync: Lab) -> None:
     """Not named, since none of it is wrong by itself: the path of each host says who rescued, and who went on."""
     plays = f"""
@@ -67,6 +68,7 @@ def test_35_serial_holds_back_launches_and_not_jobs(bgasync: Lab) -> None:
     assert not found(play(bgasync, launch % 1 + ASK, "serial: 1\n"))
 
 
+@pytest.mark.thorough
 def test_35_throttle_holds_back_launches_and_not_jobs(bgasync: Lab) -> None:
     launch = "- {name: Launch, command: sleep %s, async: 600, poll: %s, throttle: 1}\n"
     fault = found(play(bgasync, launch % (100, 0)))

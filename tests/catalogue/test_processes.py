@@ -20,7 +20,7 @@ GO_ON = ASK + "  failed_when: false\n"
     [
         pytest.param("set -m; sleep 300 & wait", id="23 a process group of its own"),
         pytest.param("setsid sleep 300 & wait", id="24 a session of its own"),
-        pytest.param("nohup setsid sleep 300 & wait", id="24 nohup"),
+        pytest.param("nohup setsid sleep 300 & wait", id="24 nohup", marks=pytest.mark.thorough),
     ],
 )
 def test_23_24_a_timeout_leaves_the_payload_alive(bgasync: Lab, escape: str) -> None:
@@ -37,7 +37,9 @@ def test_23_24_a_timeout_leaves_the_payload_alive(bgasync: Lab, escape: str) -> 
     assert not found(run)
 
 
-@pytest.mark.parametrize("command", ["sudo sleep 300", "env -i sudo sleep 300 & wait"])
+@pytest.mark.parametrize(
+    "command", ["sudo sleep 300", pytest.param("env -i sudo sleep 300 & wait", marks=pytest.mark.thorough)]
+)
 def test_24_what_the_user_of_the_job_may_not_end_survives_without_its_mark(bgasync: Lab, command: str) -> None:
     run = play(bgasync, LAUNCH % command + GO_ON, limits={"Launch": 4})
     assert run.job("Launch").outcome is Outcome.TIMED_OUT
@@ -71,6 +73,7 @@ def test_25_the_wrapper_was_killed(bgasync: Lab) -> None:
     assert not found(play(bgasync, LAUNCH % "sleep 1" + ASK))
 
 
+@pytest.mark.thorough
 def test_25_the_job_file_goes_while_the_play_asks(bgasync: Lab) -> None:
     remove = "- {name: Tidy up, shell: '(sleep 3; rm -f ~/.ansible_async/*) > /dev/null 2>&1 &'}\n"
     run = play(bgasync, LAUNCH % "sleep 6" + remove + GO_ON)
@@ -82,7 +85,11 @@ def test_25_the_job_file_goes_while_the_play_asks(bgasync: Lab) -> None:
 
 
 @pytest.mark.parametrize(
-    ("damage", "state"), [(": >", "its job file is empty"), ("echo '{\"rc' >", "its job file holds no result")]
+    ("damage", "state"),
+    [
+        (": >", "its job file is empty"),
+        pytest.param("echo '{\"rc' >", "its job file holds no result", marks=pytest.mark.thorough),
+    ],
 )
 def test_26_a_damaged_job_file_reads_as_still_running(bgasync: Lab, damage: str, state: str) -> None:
     file = "{{ job.results_file }}"

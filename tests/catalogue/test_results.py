@@ -62,6 +62,7 @@ def test_17_the_failure_of_a_job_fails_its_status(bgasync: Lab) -> None:
     assert not found(run)
 
 
+@pytest.mark.thorough
 def test_18_one_failure_in_a_loop_of_statuses_fails_them_all(bgasync: Lab) -> None:
     launch = "- {name: Launch, command: 'test {{ item }} = 2', loop: [1, 2], async: 60, poll: 0, register: jobs}\n"
     ask = ASK.replace("job.ansible_job_id", "item.ansible_job_id") + "  loop: '{{ jobs.results }}'\n"
@@ -87,6 +88,7 @@ def test_19_a_result_with_a_key_of_its_own_confuses_the_status(bgasync: Lab) -> 
         assert not found(play(bgasync, launch % sound + ASK))
 
 
+@pytest.mark.thorough
 def test_19_a_result_that_ansible_cannot_read_is_none(bgasync: Lab) -> None:
     """What output is no UTF-8 does to a result differs between releases; where it is lost, that is the reason told."""
     more = "register: job, ignore_errors: true"

@@ -23,6 +23,7 @@ def test_9_the_play_gives_up_on_a_job_that_may_still_run(bgasync: Lab) -> None:
 
 
 @pytest.mark.bgasync(time_scale=0.1, strict=False)
+@pytest.mark.thorough
 def test_10_the_play_counts_polls_and_the_host_seconds(bgasync: Lab) -> None:
     """Of the two clocks the one of the play is faster here: its polls are compressed, and the limit has a floor."""
     run = play(bgasync, "- {name: Launch, command: sleep 60, async: 12, poll: 12}\n")
@@ -40,6 +41,7 @@ def test_10_the_play_counts_polls_and_the_host_seconds(bgasync: Lab) -> None:
 
 
 @pytest.mark.bgasync(strict=False)
+@pytest.mark.thorough
 def test_13_the_timeout_of_a_task_does_not_cover_its_job(bgasync: Lab) -> None:
     launch = "- {name: Launch, command: sleep 13, async: 60, poll: 1, timeout: 12}\n"
     run = play(bgasync, launch)

@@ -229,6 +229,7 @@ def test_what_no_terminal_and_no_report_can_take_is_escaped(inner: Inner) -> Non
     assert "   | \\udcff\\x1b[31m\n" in ended.output
 
 
+@pytest.mark.thorough
 def test_declared_jobs_are_watched_and_compared(inner: Inner) -> None:
     mark = "@pytest.mark.fire_and_forget({})".format
     inner.test(

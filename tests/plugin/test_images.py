@@ -200,7 +200,7 @@ def test_a_folder_image_is_looked_for_beside_the_test_and_then_in_the_rootdir(in
     inner.run("test_root.py", "tests").assert_passed(2)
 
 
-@pytest.mark.parametrize("status", ["", "created", "running"])
+@pytest.mark.parametrize("status", ["", pytest.param("created", marks=pytest.mark.thorough), "running"])
 def test_ctrl_c_ends_a_run_that_waits_for_its_hosts(inner: Inner, name: str, status: str) -> None:
     inner.file(f"{name}/10-slow", "#!/bin/sh\nexec sleep 600\n").chmod(0o755)
     inner.file(f"{name}/Dockerfile", "ARG BGASYNC_TARGET\nFROM ${BGASYNC_TARGET}\nCOPY 10-slow /etc/bgasync/boot.d/\n")

@@ -7,6 +7,8 @@ import sys
 from typing import Any
 from xml.etree import ElementTree
 
+import pytest
+
 from .inner import Inner
 
 PLAY = """
@@ -82,6 +84,7 @@ def test_what_tests_did_passes_from_the_workers_to_one_file_and_to_junit(inner: 
     assert properties == {"bgasync_jobs": "2", "bgasync_jobs_succeeded": "2"}
 
 
+@pytest.mark.thorough
 def test_what_two_environments_do_otherwise_is_a_table(inner: Inner) -> None:
     """Their playbooks can see on which side they are."""
     inner.file("playbooks/play.yml", PLAY.replace("echo {{ word }}", "\"{{ lookup('env', 'SIDE') }}\"", 1))

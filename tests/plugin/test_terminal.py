@@ -153,7 +153,15 @@ def test_the_marker_comes_before_the_option_and_the_option_before_the_ini_file(i
     inner.run("-k", "test_ini").assert_says("1 passed, 2 deselected")
 
 
-@pytest.mark.parametrize("mode", ["load", "loadscope", "loadfile", "loadgroup", "worksteal", "each"])
+@pytest.mark.parametrize(
+    "mode",
+    [
+        "load",
+        "worksteal",
+        "each",
+        *(pytest.param(mode, marks=pytest.mark.thorough) for mode in ("loadscope", "loadfile", "loadgroup")),
+    ],
+)
 def test_workers_of_xdist_share_nothing_but_the_engine(inner: Inner, mode: str) -> None:
     inner.test(
         """

@@ -52,7 +52,9 @@ def test_a_job_that_is_asked_for(bgasync: Lab, bgasync_outcome: Outcome) -> None
 
 
 @pytest.mark.every_outcome("Work")
-@pytest.mark.parametrize("module", ["command: 'true'", "file: {path: /tmp/x, state: touch}"])
+@pytest.mark.parametrize(
+    "module", ["command: 'true'", pytest.param("file: {path: /tmp/x, state: touch}", marks=pytest.mark.thorough)]
+)
 def test_a_job_whose_task_waits_for_it(bgasync: Lab, bgasync_outcome: Outcome, module: str) -> None:
     play = f"""
 - hosts: all

@@ -71,7 +71,14 @@ PLAYBOOK = f"""
 """
 
 
-@pytest.mark.parametrize("strategy", ["linear", "free", "host_pinned"])
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        "linear",
+        pytest.param("free", marks=pytest.mark.thorough),
+        pytest.param("host_pinned", marks=pytest.mark.thorough),
+    ],
+)
 @pytest.mark.bgasync(hosts=["web1", "web2"], time_scale=0.02)
 def test_every_place_for_a_task_and_every_strategy(bgasync: Lab, strategy: str) -> None:
     run = bgasync.run_text(PLAYBOOK % strategy)

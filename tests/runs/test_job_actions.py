@@ -136,6 +136,7 @@ def test_what_lies_in_the_place_of_a_job_file_holds_nobody(bgasync: Lab, make: s
     assert time.monotonic() - began < 30
 
 
+@pytest.mark.thorough
 def test_waiting_takes_few_round_trips_and_ends_with_the_process(bgasync: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
 

@@ -30,7 +30,14 @@ PLAY = """
 """
 
 
-@pytest.mark.parametrize("strategy", ["linear", "free", "host_pinned"])
+@pytest.mark.parametrize(
+    "strategy",
+    [
+        "linear",
+        pytest.param("free", marks=pytest.mark.thorough),
+        pytest.param("host_pinned", marks=pytest.mark.thorough),
+    ],
+)
 @pytest.mark.bgasync(hosts=2)
 def test_a_play_stands_still_before_a_task_until_it_is_resumed(bgasync: Lab, strategy: str) -> None:
     with bgasync.start_text(PLAY % f"ansible.builtin.{strategy}", pause_before=["Ask", "Report"]) as running:
