@@ -62,7 +62,7 @@ def _paths(run: Run) -> Iterable[Section]:
     for host, path in hosts.items():
         together.setdefault(_path(path), []).append(host)
     lines = [f"{', '.join(names)}: {path}" for path, names in together.items()]
-    yield f"tasks of {run.playbook}, which ended with {run.rc}", "\n".join(lines) or "it came to no task"
+    yield f"tasks of playbook {run.playbook}, which ended with {run.rc}", "\n".join(lines) or "it came to no task"
 
 
 def _path(path: Sequence[Reach]) -> str:

@@ -28,7 +28,7 @@ def test_the_tasks_of_each_host_are_shown_and_hosts_with_the_same_path_together(
     events = [host_started("host2"), result(), result(host="host2"), *second]
     ends = [result(task_id="t2", task="Check", status="failed"), result(task_id="t2", host="host2", status="failed")]
     assert shown(run(tmp_path, *events, *ends)) == {
-        "tasks of site.yml, which ended with 0": "host1, host2: Start it > Check (failed)"
+        "tasks of playbook site.yml, which ended with 0": "host1, host2: Start it > Check (failed)"
     }
 
 
