@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import replace
 
@@ -24,7 +25,7 @@ from pytest_bgasync.images import Images
 from pytest_bgasync.lab import Lab, Places
 from pytest_bgasync.ledger import plain, seen_by
 from pytest_bgasync.narrator import Narrator
-from pytest_bgasync.opening import check_names, open_engine, wanted_for, with_inventory
+from pytest_bgasync.opening import check_names, open_engine, prepare, wanted_for, with_inventory
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.owner import make_folder
 from pytest_bgasync.scenario import Scenario, Wanted
@@ -102,11 +103,11 @@ def _bgasync_authority() -> Authority:
 
 @pytest.fixture(scope="session")
 def _bgasync_starter(pytestconfig: pytest.Config) -> Iterator[Starter]:
-    starter = Starter(pytestconfig.stash[NARRATOR], forks=pytestconfig.stash[SETTINGS].fork)
-    try:
+    settings = pytestconfig.stash[SETTINGS]
+    starter = Starter(pytestconfig.stash[NARRATOR], forks=settings.fork)
+    with closing(starter), ThreadPoolExecutor(max_workers=1) as thread:
+        thread.submit(prepare, starter, settings)
         yield starter
-    finally:
-        starter.close()
 
 
 @pytest.fixture(scope="session")

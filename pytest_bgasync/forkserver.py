@@ -103,6 +103,11 @@ class Starter:
         fork.wait_until_begun(within)
         return fork
 
+    def prepare(self, script: str, env: Mapping[str, str], cwd: Path) -> None:
+        """Let Ansible be imported for a configuration before a run asks for it; does not wait for that."""
+        with self._lock:
+            self._server(_configuration(script, env, cwd), script, env, cwd)
+
     def close(self) -> None:
         """End all servers, and runs that are forked from them."""
         with self._lock:

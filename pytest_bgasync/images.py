@@ -72,7 +72,7 @@ class Images:
         """
         places = tuple(folders)
         name = self.target() if wanted is None else self._as_host(*self._image(wanted, places))
-        if name != wanted:
+        if name != wanted or name.startswith(OURS):
             self._hosts[wanted, () if wanted is None else places] = name
         return name
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_bgasync.ansible import ansible_playbook, project_folder
+from pytest_bgasync.ansible import ansible_playbook, environment, project_folder
 from pytest_bgasync.config import Settings
 from pytest_bgasync.engine import Engine, find
-from pytest_bgasync.errors import UsageProblem
+from pytest_bgasync.errors import BgasyncError, UsageProblem
+from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.inventories import find_inventory, hosts_of
 from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.scenario import Wanted
@@ -31,6 +33,13 @@ def open_engine(named: str | None, narrator: Narrator) -> Engine:
         engine.close()
         raise
     return engine
+
+
+def prepare(starter: Starter, settings: Settings) -> None:
+    """Let Ansible be imported as the first run will most likely want it, while hosts start; raises nothing."""
+    with suppress(BgasyncError, OSError):  # the run tells
+        cwd = project_folder(settings.playbooks, settings.root)
+        starter.prepare(str(ansible_playbook()), environment(os.environ, cwd), cwd)
 
 
 def with_inventory(spec: Spec, beside: Path, settings: Settings) -> Spec:

@@ -211,3 +211,24 @@ def test_nothing_starts_ahead_where_that_is_not_wanted(inner: Inner) -> None:
     )
     inner.run("--bgasync-no-ahead").assert_passed(2)
     inner.assert_nothing_left()
+
+
+def test_ansible_is_imported_while_the_first_hosts_start(inner: Inner) -> None:
+    """As the playbooks of the author will want it: where their ansible.cfg is."""
+    inner.file("playbooks/ansible.cfg", "[defaults]\nforks = 3\n")
+    inner.file("playbooks/site.yml", "- {hosts: all, gather_facts: false, tasks: [debug: ]}\n")
+    inner.test(
+        """
+        import psutil
+
+        def servers():
+            return [one for one in psutil.Process().children() if "forkserver.py" in " ".join(one.cmdline())]
+
+        def test_one(bgasync):
+            (server,) = servers()
+            assert server.cwd().endswith("/playbooks")
+            assert bgasync.run("site.yml").ok
+            assert servers() == [server]
+        """
+    )
+    inner.run().assert_passed(1)

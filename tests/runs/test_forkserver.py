@@ -350,6 +350,15 @@ def test_the_end_of_the_server_ends_its_runs_and_the_next_has_another(author: Au
     assert author.notes == []
 
 
+def test_a_server_that_was_prepared_is_the_one_that_serves(author: Author) -> None:
+    author.file("ok.yml", DEBUG.format(1))
+    author.forks.prepare(str(author.script), {**os.environ, "HOME": str(author.path)}, author.path)
+    prepared = author.server()
+    assert author.run("ok.yml")[0] == 0
+    assert author.server() == prepared
+    assert author.notes == []
+
+
 def test_closing_ends_servers_and_runs(author: Author) -> None:
     author.file("sleep.yml", SLEEP)
     run = author.start(author.forks, "sleep.yml")
