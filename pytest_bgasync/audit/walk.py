@@ -76,7 +76,8 @@ class _Walker:
                 self._play(path, node, outer, within)
                 continue
             other = path.parent / text(parts[name][1]).strip()
-            if other.resolve() in {*within, path.resolve()} or not other.is_file() or (inside := read(other)) is None:
+            inside = read(other) if files.is_file(other) else None
+            if inside is None or other.resolve() in {*within, path.resolve()}:
                 self._lost()
                 continue
             self.imported.add(other.resolve())
@@ -99,7 +100,9 @@ class _Walker:
         said = ",".join(map(text, entries(hosts))) or text(hosts)
         around = _Around(Play(path, scope, said), (*outer, scope), path, within=(*within, path))
         first = len(self.tasks)
-        handlers: list[tuple[Node | None, _Around]] = [(parts.get("handlers"), replace(around, handler=True))]
+        handlers: list[tuple[Node | None, _Around]] = []
+        if "handlers" in parts:
+            handlers.append((parts["handlers"], replace(around, handler=True)))
         for section in (("pre_tasks",), ("roles", "tasks"), ("post_tasks",)):
             before = len(self.tasks)
             if "roles" in section:
@@ -108,11 +111,15 @@ class _Walker:
                     self._role_entry(role, around, handlers, seen)
             self._list(parts.get(section[-1]), around, handlers)
             if len(self.tasks) > before:
-                for listed, place in handlers:
-                    self._list(listed, place, handlers=[])
+                self._handlers(handlers)
         if len(self.tasks) == first:  # handlers of a play without tasks are read, too
-            for listed, place in handlers:
-                self._list(listed, place, handlers=[])
+            self._handlers(handlers)
+
+    def _handlers(self, handlers: list[tuple[Node | None, _Around]]) -> None:
+        for listed, around in handlers:
+            if listed is None:  # the file of a role that cannot be read
+                self._lost()
+            self._list(listed, around, handlers=[])
 
     def _list(self, node: Node | None, around: _Around, handlers: list[tuple[Node | None, _Around]]) -> None:
         for entry in entries(node):
@@ -262,7 +269,7 @@ class _Walker:
         if own is not None:
             handlers.append((read(own), replace(inside, file=own, handler=True)))
         if file is None:
-            if tasks_from != "main" or (folder / "tasks").is_dir():
+            if tasks_from != "main" or files.is_folder(folder / "tasks"):
                 self._lost()
             return
         if file.resolve() in around.within or (document := read(file)) is None:

@@ -128,6 +128,24 @@ def test_what_cannot_be_followed_may_ask(tmp_path: Path) -> None:
         assert ids(tmp_path, play(tail + LAUNCH)) == ["BGA015"]
 
 
+@pytest.mark.parametrize("content", ["$ANSIBLE_VAULT;1.1;AES256\n61\n", "- {a: [\n"])
+def test_what_is_encrypted_or_broken_may_ask(tmp_path: Path, content: str) -> None:
+    assert ids(tmp_path, play(LAUNCH + "- include_tasks: more.yml\n"), more=content) == []
+    assert ids(tmp_path, play(LAUNCH) + "- import_playbook: more.yml\n", more=content) == []
+    role = play(LAUNCH, "hosts: all\nroles: [one]")
+    assert ids(tmp_path, role, roles__one__tasks__main="- ping:\n", roles__one__handlers__main=content) == []
+
+
+def test_what_is_empty_asks_nothing(tmp_path: Path) -> None:
+    text = play(LAUNCH + "- include_tasks: more.yml\n", "hosts: all\nroles: [one]")
+    others = {"more": "# later\n", "roles__one__tasks__main": "", "roles__one__handlers__main": ""}
+    assert ids(tmp_path, text, **others) == ["BGA015"]
+
+
+def test_a_job_id_from_a_variable_that_is_not_known_may_be_that_of_any_job(tmp_path: Path) -> None:
+    assert ids(tmp_path, play(LAUNCH + "- async_status: {jid: '{{ number }}'}\n")) == []
+
+
 @pytest.mark.parametrize(
     "files",
     [
@@ -192,6 +210,16 @@ def test_variables_of_roles_and_of_the_inventory(tmp_path: Path) -> None:
     (tmp_path / "roles/one/defaults/main.yml").unlink()
     assert ids(tmp_path, roles, **role, group_vars__all="limit: 600\n") == ["BGA009"]
     assert ids(tmp_path, roles, **role, host_vars__db1="limit: 50\n") == []
+
+
+@pytest.mark.parametrize("content", ["$ANSIBLE_VAULT;1.1;AES256\n61\n", "{a: [\n"])
+def test_what_cannot_be_read_in_the_inventory_may_set_what_a_role_has_by_default(tmp_path: Path, content: str) -> None:
+    tasks = LAUNCH.replace("600", "'{{ limit }}'") + SHORT
+    text = play("[]", "hosts: all\nroles: [one]")
+    role = {"roles__one__tasks__main": tasks, "roles__one__defaults__main": "limit: 600\n"}
+    assert ids(tmp_path, text, **role) == ["BGA009"]
+    assert ids(tmp_path, text, **role, group_vars__db__vault=content) == []
+    assert ids(tmp_path, text, **role, roles__one__vars__main="limit: 600\n") == ["BGA009"]
 
 
 def test_a_become_of_the_inventory_is_that_of_both_tasks(tmp_path: Path) -> None:
@@ -260,6 +288,7 @@ def test_yaml_without_an_end_and_what_is_no_yaml_raise(tmp_path: Path) -> None:
             "- {include_tasks: {file: [x]}}\n- {include_role: }\n- {import_tasks: }\n- {action: }\n"
             "- {action: {module: }}\n"
         ),
+        play(f"- include_tasks: {'x' * 300}\n- include_role: {{name: {'x' * 300}}}\n"),
         play("- {set_fact: , vars: {a: '{{ a }}'}}\n- {command: x, async: '{{ a ** 9 ** 9 ** 9 }}', poll: 0}\n"),
     ],
 )
