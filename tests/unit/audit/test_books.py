@@ -241,6 +241,9 @@ def test_a_become_of_the_inventory_is_that_of_both_tasks(tmp_path: Path) -> None
         ("- name: Work\n  command: work\n  async: 10\n  poll: 30  # noqa: BGA011\n", 0),
         ("- name: Work  # noqa: BGA011\n  command: work\n  async: 10\n  poll: 30\n", 0),
         ("- {command: work, async: 60, poll: 0}  # noqa: BGA015\n", 0),
+        ("- name: Work  # it is meant # noqa: BGA015\n  command: work\n  async: 60\n  poll: 0\n", 0),
+        ("- shell: |  # noqa: BGA030\n    work &\n", 0),
+        ("- shell: |  # more\n    work &  # noqa: BGA030\n", 1),
         ("# noqa: BGA015\n- {command: work, async: 60, poll: 0}\n", 1),
     ],
 )
