@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import configparser
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,20 +56,23 @@ def configuration(playbook: Path, root: Path) -> configparser.ConfigParser:
     config = configparser.ConfigParser(interpolation=None, strict=False, inline_comment_prefixes=(";",))
     place = next((path for folder in (playbook.parent, root) if is_file(path := folder / "ansible.cfg")), None)
     if place is not None:
+        config["DEFAULT"]["here"] = str(place.parent)
         with suppress(configparser.Error, OSError, UnicodeDecodeError):
             config.read(place, encoding="utf-8")
-            config["DEFAULT"]["here"] = str(place.parent)
     return config
+
+
+def _paths(config: configparser.ConfigParser, key: str, separator: str) -> list[Path]:
+    """Return the paths that a setting of ansible.cfg lists."""
+    names = [name.strip() for name in config.get("defaults", key, fallback="").split(separator)]
+    # Path.expanduser raises for a user that is not there.
+    return [Path(config["DEFAULT"]["here"], os.path.expanduser(name)) for name in names if name]  # noqa: PTH111
 
 
 def role_folders(playbook: Path, root: Path) -> list[Path]:
     """Return the folders where the roles of a playbook are looked for."""
-    config = configuration(playbook, root)
-    found = [part for folder in dict.fromkeys([playbook.parent, root]) for part in (folder / "roles", folder)]
-    for name in config.get("defaults", "roles_path", fallback="").split(":"):
-        if name.strip():
-            found.append(Path(config["DEFAULT"]["here"]) / Path(name.strip()).expanduser())
-    return found
+    beside = [part for folder in dict.fromkeys([playbook.parent, root]) for part in (folder / "roles", folder)]
+    return beside + _paths(configuration(playbook, root), "roles_path", ":")
 
 
 @dataclass(frozen=True)
@@ -100,14 +103,18 @@ def inventory(playbook: Path, root: Path) -> Inventory:
     return Inventory(found, opaque)
 
 
-def _inventories(playbook: Path, root: Path) -> Iterator[Path]:
-    """Yield the folders that may have group_vars: beside the playbook, in the root, and of inventories there."""
-    yield from dict.fromkeys([playbook.parent, root])
-    for folder in dict.fromkeys([playbook.parent, root]):
-        for inventories in sorted(folder.glob("inventor*")):
-            if is_folder(inventories):
-                yield inventories
-                yield from sorted(path for path in inventories.glob("*") if is_folder(path))
+def _inventories(playbook: Path, root: Path) -> Iterable[Path]:
+    """Return the folders that may have group_vars.
+
+    They are beside the playbook, in the root, of inventories there, and where ansible.cfg says.
+    """
+    found = [playbook.parent, root]
+    for folder in (playbook.parent, root):
+        for inventories in filter(is_folder, sorted(folder.glob("inventor*"))):
+            found += [inventories, *filter(is_folder, sorted(inventories.glob("*")))]
+    for path in _paths(configuration(playbook, root), "inventory", ","):
+        found.append(path if is_folder(path) else path.parent)
+    return dict.fromkeys(found)
 
 
 def variables(path: Path | None) -> Mapping[str, Node] | None:

@@ -227,6 +227,18 @@ def test_a_become_of_the_inventory_is_that_of_both_tasks(tmp_path: Path) -> None
     assert ids(tmp_path, text, inventory__group_vars__all="ansible_become: true\n") == []
 
 
+@pytest.mark.parametrize("where", ["where", "where/hosts"])
+def test_the_inventory_that_ansible_cfg_names_counts(tmp_path: Path, where: str) -> None:
+    write(tmp_path, {"ansible.cfg": f"[defaults]\ninventory = {where}\n", "where/hosts": "one\n"})
+    text = play(LAUNCH.replace("poll", "become: true, poll") + ASK)
+    assert ids(tmp_path, text, where__group_vars__all="ansible_become: true\n") == []
+
+
+def test_an_ansible_cfg_with_an_error_is_no_crash(tmp_path: Path) -> None:
+    write(tmp_path, {"ansible.cfg": "[defaults]\nroles_path = ~nobody.at.all/roles\nforks\n"})
+    assert ids(tmp_path, play(LAUNCH, "hosts: all\nroles: [one]")) == ["BGA015"]
+
+
 @pytest.mark.parametrize(
     ("task", "count"),
     [
