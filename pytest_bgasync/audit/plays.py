@@ -24,6 +24,8 @@ NO_ASYNC = frozenset({
     "include_role", "include_tasks", "include_vars", "pause", "raw", "script", "set_fact", "set_stats", "template",
     "unarchive", "validate_argument_spec", "wait_for_connection",
 })  # fmt: skip
+#: Actions that never have a job: those, and the ones for which Ansible drops async without a word.
+NO_JOB = NO_ASYNC | {"import_role", "import_tasks", "meta"}
 #: Tasks that only say something: a job id that they mention is not handed on.
 _TELLERS = frozenset({"debug", "assert", "fail", "pause", "async_status"})
 #: Where a mention asks nothing of anybody.
@@ -50,7 +52,7 @@ class Plays(Results):
 
     def limit(self, task: Task) -> float | None:
         """Return the async limit in seconds, 0 for none, None where it is not known."""
-        return 0 if task.action in NO_ASYNC else self.number(task.own("async"), task, 0)
+        return 0 if task.action in NO_JOB else self.number(task.own("async"), task, 0)
 
     def poll(self, task: Task) -> float | None:
         """Return how often a job is polled, in seconds; 0 for never, None where that is not known."""

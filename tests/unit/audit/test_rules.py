@@ -317,6 +317,7 @@ SOUND: dict[str, dict[str, str]] = {
         "a handler": play(LAUNCH) + "  handlers:\n" + "".join(f"    {line}\n" for line in ASK.splitlines()),
         "a restart": play("- {shell: sleep 2 && reboot, async: 1, poll: 0}\n"),
         "unknown limit": play("- {command: work, async: '{{ limit }}', poll: 0}\n"),
+        "an import, which drops it": play("- {import_tasks: no.yml, async: 60, poll: 0}\n"),
     },
     "BGA016": {
         "a default": play(LAUNCH + status("failed_when: false") + ROLLBACK % "answer.rc | default(1) != 0"),
