@@ -133,8 +133,8 @@ class Variables:
         return files.inventory(self.book.path, self.book.root)
 
     def is_set(self, name: str) -> bool:
-        """Say whether a variable may be set somewhere outside of plays, blocks and tasks."""
-        return name in self._set or name in self.inventory.variables
+        """Say whether a variable may be set somewhere outside of the plays, blocks and tasks around a task."""
+        return name in self._set or name in self.book.exported or name in self.inventory.variables
 
     def configured(self, section: str, key: str) -> str | None:
         """Return a setting of ansible.cfg, None where it does not say."""

@@ -34,6 +34,8 @@ class _Around:
     blocks: tuple[tuple[Block, str], ...] = ()
     handler: bool = False
     maybe: bool = False
+    private: bool = False
+    """Whether variables of roles are for the tasks of the role only, as with include_role."""
     within: tuple[Path, ...] = ()
     """The files that are being read, so that one that includes itself is read once."""
 
@@ -50,6 +52,7 @@ def walk(path: Path, root: Path) -> Book:
         tasks=walker.tasks,
         unresolved=walker.unresolved,
         prompted=frozenset(walker.prompted),
+        exported=frozenset(walker.exported),
         opaque=walker.opaque,
         root=root,
         imported=frozenset(walker.imported),
@@ -63,6 +66,7 @@ class _Walker:
         self.tasks: list[Task] = []
         self.unresolved: list[int] = []
         self.prompted: set[str] = set()
+        self.exported: set[str] = set()
         self.imported: set[Path] = set()
         self.opaque = False
         self._path = path
@@ -223,6 +227,8 @@ class _Walker:
     def _include_role(self, action: Action, around: _Around, handlers: list[tuple[Node | None, _Around]]) -> None:
         args = {name: text(action.args.get(name)).strip() for name in ("name", "role", "tasks_from", "vars_from")}
         name = args["name"] or args["role"]
+        if action.name not in _STATIC and "public" not in action.args:
+            around = replace(around, private=True)
         self._role(name, around, handlers, set(), args["tasks_from"] or "main", args["vars_from"] or "main")
 
     def _role_entry(
@@ -262,6 +268,8 @@ class _Walker:
         variables = files.variables(files.first(folder / "vars", vars_from))
         defaults = files.variables(files.first(folder / "defaults", "main"))
         self.opaque = self.opaque or variables is None or defaults is None
+        if not around.private:
+            self.exported |= {*(variables or {}), *(defaults or {})}
         inside = around.inside(Scope(folder, 0, {}, variables or {}, defaults or {}))
         stem = tasks_from.removesuffix(".yml").removesuffix(".yaml")
         file = files.first(folder / "tasks", stem)

@@ -42,6 +42,21 @@ def test_the_tasks_of_a_role_are_read_at_their_own_place(tmp_path: Path, head: s
 
 
 @pytest.mark.parametrize(
+    ("how", "faults"),
+    [
+        ("import_role: {name: one}", []),
+        ("include_role: {name: one, public: true}", []),
+        ("include_role: {name: one}", ["BGA007"]),
+    ],
+)
+def test_variables_of_a_role_hold_for_the_play_unless_it_is_included(
+    tmp_path: Path, how: str, faults: list[str]
+) -> None:
+    files = {"roles__one__tasks__main": LAUNCH, "roles__one__vars__main": "ansible_async_dir: /var/jobs\n"}
+    assert ids(tmp_path, play(f"- {how}\n" + ASK), **files) == faults
+
+
+@pytest.mark.parametrize(
     "how", ["import_role: {name: one}", "include_role: name=one", "ansible.builtin.include_role: {name: one}"]
 )
 def test_the_tasks_of_a_role_that_is_included_are_read(tmp_path: Path, how: str) -> None:
