@@ -148,6 +148,8 @@ class _Walker:
         if action.name == "include_vars":
             self.opaque = True
         self._task(node, action, own, around)
+        if action.name == "meta" and text(action.args.get("_raw_params")).strip() == "flush_handlers":
+            self._handlers(handlers)
 
     def _task(self, node: Node, action: Action, own: Scope, around: _Around) -> None:
         self.tasks.append(

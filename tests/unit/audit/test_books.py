@@ -78,6 +78,13 @@ def test_dependencies_other_files_and_handlers_of_a_role_are_read(tmp_path: Path
     ]
 
 
+def test_handlers_come_where_they_are_flushed(tmp_path: Path) -> None:
+    handlers = "  handlers:\n    " + LAUNCH
+    text = "- {ping: , notify: Launch}\n- meta: flush_handlers\n" + ASK
+    assert ids(tmp_path, play(text) + handlers) == []
+    assert ids(tmp_path, play(text + "  become: true\n") + handlers) == ["BGA001"]
+
+
 def test_a_role_used_twice_is_told_once(tmp_path: Path) -> None:
     twice = play("[]\n", "hosts: all\nroles: [one, one]") + play("- import_role: {name: one}\n")
     assert len(found(tmp_path, twice, roles__one__tasks__main=BARE)) == 1
