@@ -117,6 +117,12 @@ def _inventories(playbook: Path, root: Path) -> Iterable[Path]:
     return dict.fromkeys(found)
 
 
+def role_variables(folder: Path, stem: str) -> Mapping[str, Node] | None:
+    """Return the variables in a file of a role; None where it cannot be read, or they are in a folder of that name."""
+    path = first(folder, stem)
+    return None if path is None and (stem != "main" or is_folder(folder / stem)) else variables(path)
+
+
 def variables(path: Path | None) -> Mapping[str, Node] | None:
     """Return the variables of a file, none without one; None where it cannot be read, as when it is encrypted."""
     if path is None:

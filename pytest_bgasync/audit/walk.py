@@ -17,6 +17,8 @@ _PARTS = ("block", "rescue", "always")
 _STATIC = {"import_tasks", "import_role"}
 _TASKS = {"include_tasks", "import_tasks", "include"}
 _ROLES = {"include_role", "import_role"}
+#: The file of a role that is read in each of its folders where an include says no other.
+_MAIN = dict.fromkeys(("tasks", "vars", "defaults", "handlers"), "main")
 _ENDS = {"fail", "meta", "assert"}
 #: Files that include each other in turn could be read for ever.
 _MOST = 20_000
@@ -227,11 +229,11 @@ class _Walker:
         self._list(document, replace(around, file=file, within=within), handlers)
 
     def _include_role(self, action: Action, around: _Around, handlers: list[tuple[Node | None, _Around]]) -> None:
-        args = {name: text(action.args.get(name)).strip() for name in ("name", "role", "tasks_from", "vars_from")}
-        name = args["name"] or args["role"]
+        name = (text(action.args.get("name")) or text(action.args.get("role"))).strip()
+        stems = {part: text(action.args.get(f"{part}_from")).strip() or "main" for part in _MAIN}
         if action.name not in _STATIC and "public" not in action.args:
             around = replace(around, private=True)
-        self._role(name, around, handlers, set(), args["tasks_from"] or "main", args["vars_from"] or "main")
+        self._role(name, around, handlers, set(), stems)
 
     def _role_entry(
         self, node: Node, around: _Around, handlers: list[tuple[Node | None, _Around]], seen: set[str]
@@ -249,8 +251,7 @@ class _Walker:
         around: _Around,
         handlers: list[tuple[Node | None, _Around]],
         seen: set[str],
-        tasks_from: str = "main",
-        vars_from: str = "main",
+        stems: Mapping[str, str] = _MAIN,
     ) -> None:
         beside = [around.role.parent] if around.role is not None else []
         folder = files.find_role(name, [*beside, *self._folders]) if name and "{{" not in name else None
@@ -258,7 +259,7 @@ class _Walker:
             self._lost()
             return
         around = replace(around, role=folder)
-        if tasks_from == "main" and folder.resolve() not in around.within:
+        if stems["tasks"] == "main" and folder.resolve() not in around.within:
             deeper = replace(around, within=(*around.within, folder.resolve()))
             meta = files.first(folder / "meta", "main")
             for other in entries(keys(read(meta)).get("dependencies")) if meta else ():
@@ -267,19 +268,17 @@ class _Walker:
                     seen.add(called)
                     place = meta or folder
                     self._role_entry(other, replace(deeper, file=place), handlers, seen)
-        variables = files.variables(files.first(folder / "vars", vars_from))
-        defaults = files.variables(files.first(folder / "defaults", "main"))
+        variables, defaults = (files.role_variables(folder / kind, stems[kind]) for kind in ("vars", "defaults"))
         self.opaque = self.opaque or variables is None or defaults is None
         if not around.private:
             self.exported |= {*(variables or {}), *(defaults or {})}
         inside = around.inside(Scope(folder, 0, {}, variables or {}, defaults or {}))
-        stem = tasks_from.removesuffix(".yml").removesuffix(".yaml")
-        file = files.first(folder / "tasks", stem)
-        own = files.first(folder / "handlers", "main")
+        file = files.first(folder / "tasks", stems["tasks"])
+        own = files.first(folder / "handlers", stems["handlers"])
         if own is not None:
             handlers.append((read(own), replace(inside, file=own, handler=True)))
         if file is None:
-            if tasks_from != "main" or files.is_folder(folder / "tasks"):
+            if stems["tasks"] != "main" or files.is_folder(folder / "tasks"):
                 self._lost()
             return
         if file.resolve() in around.within or (document := read(file)) is None:

@@ -234,6 +234,25 @@ def test_variables_of_roles_and_of_the_inventory(tmp_path: Path) -> None:
     assert ids(tmp_path, roles, **role, host_vars__db1="limit: 50\n") == []
 
 
+def test_other_files_of_variables_of_a_role_are_read(tmp_path: Path) -> None:
+    text = play("- include_role: {name: one, defaults_from: long.yml}\n")
+    role = {
+        "roles__one__tasks__main": LAUNCH.replace("600", "'{{ limit }}'") + SHORT,
+        "roles__one__defaults__main": "limit: 40\n",
+        "roles__one__defaults__long": "limit: 600\n",
+    }
+    assert ids(tmp_path, text, **role) == ["BGA009"]
+    assert ids(tmp_path, text.replace("long.yml", "'{{ which }}'"), **role) == []
+    assert ids(tmp_path, text.replace(", defaults_from: long.yml", ""), **role) == []
+
+
+def test_variables_in_a_folder_of_a_role_are_not_known(tmp_path: Path) -> None:
+    text = play("[]", "hosts: all\nroles: [one]\nvars: {limit: 600}")
+    role = {"roles__one__tasks__main": LAUNCH.replace("600", "'{{ limit }}'") + SHORT}
+    assert ids(tmp_path, text, **role) == ["BGA009"]
+    assert ids(tmp_path, text, **role, roles__one__vars__main__limits="limit: 50\n") == []
+
+
 @pytest.mark.parametrize("content", ["$ANSIBLE_VAULT;1.1;AES256\n61\n", "{a: [\n"])
 def test_what_cannot_be_read_in_the_inventory_may_set_what_a_role_has_by_default(tmp_path: Path, content: str) -> None:
     tasks = LAUNCH.replace("600", "'{{ limit }}'") + SHORT
