@@ -129,15 +129,16 @@ class AuditItem(pytest.Item):
 
 def tell(terminalreporter: pytest.TerminalReporter, settings: Settings) -> None:
     """Write what is told of playbooks that pass, and what of the ignore list was of no use."""
-    audits = [
-        report.bgasync_audit
+    audits = {
+        (settings.root / report.nodeid.partition("::")[0]).resolve(): report.bgasync_audit
         for reports in terminalreporter.stats.values()
         for report in reports
         if hasattr(report, "bgasync_audit")
-    ]
-    lines = [line for warnings, _ in audits for line in warnings]
-    used = {word for _, ignored in audits for word in ignored}
-    if audits:
+    }
+    lines = [line for warnings, _ in audits.values() for line in warnings]
+    used = {word for _, ignored in audits.values() for word in ignored}
+    own = {path.resolve() for path in _playbooks(settings.playbooks)}
+    if own and own <= audits.keys():  # where only some are audited, the others may need it
         unused = [str(ignore) for ignore in settings.audit_ignore if str(ignore) not in used]
         lines += [f"ini key bgasync_audit_ignore: {word} leaves nothing out: remove it" for word in unused]
     if lines:

@@ -18,6 +18,7 @@ from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNo
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "null", "str"))
 _MERGE = "tag:yaml.org,2002:merge"
+_VAULT = "$ANSIBLE_VAULT"
 
 
 class NotYaml(ValueError):
@@ -45,9 +46,13 @@ def compose(text: str) -> Node | None:
 
 
 def read(path: Path) -> Node | None:
-    """Return the content of a file, None where it cannot be read, is not plain YAML, or has no end."""
+    """Return the content of a file, None where it is encrypted, cannot be read, is not plain YAML, or has no end.
+
+    An empty file is an empty scalar.
+    """
     try:
-        return compose(path.read_text(encoding="utf-8"))
+        content = path.read_text(encoding="utf-8")
+        return None if content.startswith(_VAULT) else compose(content) or compose("''")
     except (OSError, ValueError):
         return None
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import configparser
-from collections.abc import Iterator, Mapping, Sequence
+import os
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from yaml.nodes import MappingNode, Node
@@ -14,27 +16,37 @@ from pytest_bgasync.nodes import compose, keys, pairs, read
 _ENDINGS = ("", ".yml", ".yaml", ".json")
 
 
+def is_file(path: Path) -> bool:
+    """Say whether a file is there, as far as one may look."""
+    return os.path.isfile(path)  # noqa: PTH113  # Path.is_file raises where a folder must not be entered
+
+
+def is_folder(path: Path) -> bool:
+    """Say whether a folder is there, as far as one may look."""
+    return os.path.isdir(path)  # noqa: PTH112  # as above
+
+
 def first(folder: Path, name: str) -> Path | None:
     """Return a file of that name, whatever the ending of YAML it has."""
-    return next((path for ending in _ENDINGS if (path := folder / f"{name}{ending}").is_file()), None)
+    return next((path for ending in _ENDINGS if is_file(path := folder / f"{name}{ending}")), None)
 
 
 def find_file(name: str, folders: Sequence[Path]) -> Path | None:
     """Return a file that a task names, looked for in each folder in turn."""
-    return next((path for folder in folders if (path := folder / name).is_file()), None)
+    return next((path for folder in folders if is_file(path := folder / name)), None)
 
 
 def find_role(name: str, folders: Sequence[Path]) -> Path | None:
     """Return the folder of a role."""
     parts = name.split(".")
     for folder in folders:
-        if (folder / name).is_dir():
+        if is_folder(folder / name):
             return folder / name
         if len(parts) > 2:  # that of a collection
             inside = (
                 folder / "collections" / "ansible_collections" / parts[0] / parts[1] / "roles" / "/".join(parts[2:])
             )
-            if inside.is_dir():
+            if is_folder(inside):
                 return inside
     return None
 
@@ -42,46 +54,73 @@ def find_role(name: str, folders: Sequence[Path]) -> Path | None:
 def configuration(playbook: Path, root: Path) -> configparser.ConfigParser:
     """Return what the ansible.cfg beside a playbook says, else that of the root."""
     config = configparser.ConfigParser(interpolation=None, strict=False, inline_comment_prefixes=(";",))
-    place = next((path for folder in (playbook.parent, root) if (path := folder / "ansible.cfg").is_file()), None)
+    place = next((path for folder in (playbook.parent, root) if is_file(path := folder / "ansible.cfg")), None)
     if place is not None:
+        config["DEFAULT"]["here"] = str(place.parent)
         with suppress(configparser.Error, OSError, UnicodeDecodeError):
             config.read(place, encoding="utf-8")
-            config["DEFAULT"]["here"] = str(place.parent)
     return config
+
+
+def _paths(config: configparser.ConfigParser, key: str, separator: str) -> list[Path]:
+    """Return the paths that a setting of ansible.cfg lists."""
+    names = [name.strip() for name in config.get("defaults", key, fallback="").split(separator)]
+    # Path.expanduser raises for a user that is not there.
+    return [Path(config["DEFAULT"]["here"], os.path.expanduser(name)) for name in names if name]  # noqa: PTH111
 
 
 def role_folders(playbook: Path, root: Path) -> list[Path]:
     """Return the folders where the roles of a playbook are looked for."""
-    config = configuration(playbook, root)
-    found = [part for folder in dict.fromkeys([playbook.parent, root]) for part in (folder / "roles", folder)]
-    for name in config.get("defaults", "roles_path", fallback="").split(":"):
-        if name.strip():
-            found.append(Path(config["DEFAULT"]["here"]) / Path(name.strip()).expanduser())
-    return found
+    beside = [part for folder in dict.fromkeys([playbook.parent, root]) for part in (folder / "roles", folder)]
+    return beside + _paths(configuration(playbook, root), "roles_path", ":")
 
 
-def inventory_variables(playbook: Path, root: Path) -> Mapping[str, Sequence[tuple[bool, Node]]]:
-    """Return what group_vars and host_vars say of each variable, and whether it is said of all hosts."""
+@dataclass(frozen=True)
+class Inventory:
+    """What group_vars and host_vars say of each variable, and whether it is said of all hosts.
+
+    ``opaque``: there are files among them that cannot be read.
+    """
+
+    variables: Mapping[str, Sequence[tuple[bool, Node]]]
+    opaque: bool
+
+
+def inventory(playbook: Path, root: Path) -> Inventory:
+    """Return what is in the files of group_vars and host_vars."""
     found: dict[str, list[tuple[bool, Node]]] = {}
+    opaque = False
     for place in _inventories(playbook, root):
         for kind in ("group_vars", "host_vars"):
             for path in sorted((place / kind).rglob("*")):
-                if path.is_file() and path.suffix in _ENDINGS:
+                if is_file(path) and path.suffix in _ENDINGS:
                     inside = path.relative_to(place / kind).parts[0]
                     everybody = kind == "group_vars" and Path(inside).stem == "all"
-                    for name, (_, value) in pairs(read(path)).items():
+                    document = read(path)
+                    opaque = opaque or document is None
+                    for name, (_, value) in pairs(document).items():
                         found.setdefault(name, []).append((everybody, value))
-    return found
+    return Inventory(found, opaque)
 
 
-def _inventories(playbook: Path, root: Path) -> Iterator[Path]:
-    """Yield the folders that may have group_vars: beside the playbook, in the root, and of inventories there."""
-    yield from dict.fromkeys([playbook.parent, root])
-    for folder in dict.fromkeys([playbook.parent, root]):
-        for inventories in sorted(folder.glob("inventor*")):
-            if inventories.is_dir():
-                yield inventories
-                yield from sorted(path for path in inventories.iterdir() if path.is_dir())
+def _inventories(playbook: Path, root: Path) -> Iterable[Path]:
+    """Return the folders that may have group_vars.
+
+    They are beside the playbook, in the root, of inventories there, and where ansible.cfg says.
+    """
+    found = [playbook.parent, root]
+    for folder in (playbook.parent, root):
+        for inventories in filter(is_folder, sorted(folder.glob("inventor*"))):
+            found += [inventories, *filter(is_folder, sorted(inventories.glob("*")))]
+    for path in _paths(configuration(playbook, root), "inventory", ","):
+        found.append(path if is_folder(path) else path.parent)
+    return dict.fromkeys(found)
+
+
+def role_variables(folder: Path, stem: str) -> Mapping[str, Node] | None:
+    """Return the variables in a file of a role; None where it cannot be read, or they are in a folder of that name."""
+    path = first(folder, stem)
+    return None if path is None and (stem != "main" or is_folder(folder / stem)) else variables(path)
 
 
 def variables(path: Path | None) -> Mapping[str, Node] | None:

@@ -187,6 +187,8 @@ class Book:
     """The numbers of tasks before which something could not be followed."""
     prompted: frozenset[str] = frozenset()
     """Variables that get their value from a question."""
+    exported: frozenset[str] = frozenset()
+    """Variables of roles that hold for the other tasks of a play, too."""
     opaque: bool = False
     """Whether there are files of variables that could not be read."""
     root: Path = Path()

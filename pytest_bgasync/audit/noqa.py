@@ -35,23 +35,26 @@ def silenced(path: Path) -> Mapping[int, frozenset[str]]:
 def _comments(text: str) -> Iterator[tuple[int, str]]:
     """Yield all comments with their lines. PyYAML drops them, ruamel hands them on with its tokens."""
     for token in YAML(pure=True).scan(text):
-        for comment in _of(getattr(token, "_comment", None)):
-            for number, line in enumerate(comment.value.split("\n")):
-                yield comment.start_mark.line + 1 + number, line
+        for first, comment in _of(getattr(token, "_comment", None), token.start_mark.line):
+            for number, line in enumerate(comment.split("\n")):
+                yield first + 1 + number, line
 
 
-def _of(comment: object) -> Iterator[CommentToken]:
+def _of(comment: object, line: int) -> Iterator[tuple[int, str]]:
+    """Yield the comments of a token that begins in a line, with the lines where they begin."""
     if isinstance(comment, CommentToken):
-        yield comment
+        yield comment.start_mark.line, comment.value
+    elif isinstance(comment, str):  # that behind the | or > of a text
+        yield line, comment
     elif isinstance(comment, list):
         for one in comment:
-            yield from _of(one)
+            yield from _of(one, line)
 
 
 def _ids(comment: str) -> frozenset[str]:
-    """Return what ``# noqa: BGA016, BGA017`` names, nothing for another comment."""
-    head, _, rest = comment.strip().removeprefix("#").strip().replace(":", " ", 1).partition(" ")
-    if head.lower() != "noqa":
-        return frozenset()
-    words = rest.split("#", 1)[0].replace(",", " ").split()
-    return frozenset(word.upper() for word in words) or frozenset({ALL})
+    """Return what ``# noqa: BGA016, BGA017`` names, also behind another comment; nothing for any other."""
+    for part in comment.split("#"):
+        head, _, rest = part.strip().replace(":", " ", 1).partition(" ")
+        if head.lower() == "noqa":
+            return frozenset(rest.upper().replace(",", " ").split()) or frozenset({ALL})
+    return frozenset()

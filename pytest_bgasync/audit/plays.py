@@ -20,10 +20,12 @@ from pytest_bgasync.nodes import scalar, text
 POLL, RETRIES, DELAY = 15, 3, 5
 #: Actions that fail when they are given async, in every release.
 NO_ASYNC = frozenset({
-    "add_host", "assemble", "assert", "async_status", "copy", "debug", "fail", "fetch", "group_by", "include_role",
-    "include_tasks", "include_vars", "pause", "raw", "script", "set_fact", "set_stats", "template", "unarchive",
-    "validate_argument_spec", "wait_for_connection",
+    "add_host", "assemble", "assert", "async_status", "copy", "debug", "fail", "fetch", "gather_facts", "group_by",
+    "include_role", "include_tasks", "include_vars", "pause", "raw", "script", "set_fact", "set_stats", "template",
+    "unarchive", "validate_argument_spec", "wait_for_connection",
 })  # fmt: skip
+#: Actions that never have a job: those, and the ones for which Ansible drops async without a word.
+NO_JOB = NO_ASYNC | {"import_role", "import_tasks", "meta"}
 #: Tasks that only say something: a job id that they mention is not handed on.
 _TELLERS = frozenset({"debug", "assert", "fail", "pause", "async_status"})
 #: Where a mention asks nothing of anybody.
@@ -50,7 +52,7 @@ class Plays(Results):
 
     def limit(self, task: Task) -> float | None:
         """Return the async limit in seconds, 0 for none, None where it is not known."""
-        return 0 if task.action in NO_ASYNC else self.number(task.own("async"), task, 0)
+        return 0 if task.action in NO_JOB else self.number(task.own("async"), task, 0)
 
     def poll(self, task: Task) -> float | None:
         """Return how often a job is polled, in seconds; 0 for never, None where that is not known."""
@@ -119,7 +121,8 @@ class Plays(Results):
         loops = (scope.pairs[key][1] for scope in task.scopes for key in loop_keys(scope))
         for tree in _trees([task.args["jid"], *loops] if "jid" in task.args else loops):
             words |= templates.mentioned(tree)
-        if words & {"lookup", "query", "q", "vars", "hostvars"} and not self.links(task):
+        unknown = bool(words) and not words & self.known(task).keys()
+        if (unknown or words & {"lookup", "query", "q", "vars", "hostvars"}) and not self.links(task):
             known = {word for word in words if self.known(task).get(word)}
             words = known or set(self.known(task))
         return self._producers(words, task)

@@ -132,7 +132,10 @@ def folder(task: Task, plays: Plays) -> Setting:
     """Return the folder of a task's job files, None for the usual one."""
     found = _environment("ANSIBLE_ASYNC_DIR", task, plays) or _variable("ansible_async_dir", task, plays)
     found = found or plays.configured("defaults", "async_dir")
-    return None if isinstance(found, str) and found.rstrip("/") in _HERE else found
+    if not isinstance(found, str):
+        return found
+    found = found.rstrip("/") or "/"
+    return None if found in _HERE else found
 
 
 def _environment(name: str, task: Task, plays: Plays) -> Setting:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
 from configparser import ConfigParser
 from functools import cached_property
 from typing import Any
@@ -121,19 +120,21 @@ class Variables:
         for scope in reversed(task.scopes):
             if name in scope.variables:
                 return scope.variables[name]
-        said = self.inventory.get(name, ())
+        if self.inventory.opaque:
+            return None
+        said = self.inventory.variables.get(name, ())
         if said:
             return said[0][1] if len(said) == 1 and said[0][0] else None
         return next((scope.defaults[name] for scope in reversed(task.scopes) if name in scope.defaults), None)
 
     @cached_property
-    def inventory(self) -> Mapping[str, Any]:
+    def inventory(self) -> files.Inventory:
         """What group_vars and host_vars say."""
-        return files.inventory_variables(self.book.path, self.book.root)
+        return files.inventory(self.book.path, self.book.root)
 
     def is_set(self, name: str) -> bool:
-        """Say whether a variable may be set somewhere outside of plays, blocks and tasks."""
-        return name in self._set or name in self.inventory
+        """Say whether a variable may be set somewhere outside of the plays, blocks and tasks around a task."""
+        return name in self._set or name in self.book.exported or name in self.inventory.variables
 
     def configured(self, section: str, key: str) -> str | None:
         """Return a setting of ansible.cfg, None where it does not say."""

@@ -17,6 +17,8 @@ _PARTS = ("block", "rescue", "always")
 _STATIC = {"import_tasks", "import_role"}
 _TASKS = {"include_tasks", "import_tasks", "include"}
 _ROLES = {"include_role", "import_role"}
+#: The file of a role that is read in each of its folders where an include says no other.
+_MAIN = dict.fromkeys(("tasks", "vars", "defaults", "handlers"), "main")
 _ENDS = {"fail", "meta", "assert"}
 #: Files that include each other in turn could be read for ever.
 _MOST = 20_000
@@ -34,6 +36,8 @@ class _Around:
     blocks: tuple[tuple[Block, str], ...] = ()
     handler: bool = False
     maybe: bool = False
+    private: bool = False
+    """Whether variables of roles are for the tasks of the role only, as with include_role."""
     within: tuple[Path, ...] = ()
     """The files that are being read, so that one that includes itself is read once."""
 
@@ -50,6 +54,7 @@ def walk(path: Path, root: Path) -> Book:
         tasks=walker.tasks,
         unresolved=walker.unresolved,
         prompted=frozenset(walker.prompted),
+        exported=frozenset(walker.exported),
         opaque=walker.opaque,
         root=root,
         imported=frozenset(walker.imported),
@@ -63,6 +68,7 @@ class _Walker:
         self.tasks: list[Task] = []
         self.unresolved: list[int] = []
         self.prompted: set[str] = set()
+        self.exported: set[str] = set()
         self.imported: set[Path] = set()
         self.opaque = False
         self._path = path
@@ -76,7 +82,8 @@ class _Walker:
                 self._play(path, node, outer, within)
                 continue
             other = path.parent / text(parts[name][1]).strip()
-            if other.resolve() in {*within, path.resolve()} or not other.is_file() or (inside := read(other)) is None:
+            inside = read(other) if files.is_file(other) else None
+            if inside is None or other.resolve() in {*within, path.resolve()}:
                 self._lost()
                 continue
             self.imported.add(other.resolve())
@@ -99,7 +106,9 @@ class _Walker:
         said = ",".join(map(text, entries(hosts))) or text(hosts)
         around = _Around(Play(path, scope, said), (*outer, scope), path, within=(*within, path))
         first = len(self.tasks)
-        handlers: list[tuple[Node | None, _Around]] = [(parts.get("handlers"), replace(around, handler=True))]
+        handlers: list[tuple[Node | None, _Around]] = []
+        if "handlers" in parts:
+            handlers.append((parts["handlers"], replace(around, handler=True)))
         for section in (("pre_tasks",), ("roles", "tasks"), ("post_tasks",)):
             before = len(self.tasks)
             if "roles" in section:
@@ -108,11 +117,15 @@ class _Walker:
                     self._role_entry(role, around, handlers, seen)
             self._list(parts.get(section[-1]), around, handlers)
             if len(self.tasks) > before:
-                for listed, place in handlers:
-                    self._list(listed, place, handlers=[])
+                self._handlers(handlers)
         if len(self.tasks) == first:  # handlers of a play without tasks are read, too
-            for listed, place in handlers:
-                self._list(listed, place, handlers=[])
+            self._handlers(handlers)
+
+    def _handlers(self, handlers: list[tuple[Node | None, _Around]]) -> None:
+        for listed, around in handlers:
+            if listed is None:  # the file of a role that cannot be read
+                self._lost()
+            self._list(listed, around, handlers=[])
 
     def _list(self, node: Node | None, around: _Around, handlers: list[tuple[Node | None, _Around]]) -> None:
         for entry in entries(node):
@@ -137,6 +150,8 @@ class _Walker:
         if action.name == "include_vars":
             self.opaque = True
         self._task(node, action, own, around)
+        if action.name == "meta" and text(action.args.get("_raw_params")).strip() == "flush_handlers":
+            self._handlers(handlers)
 
     def _task(self, node: Node, action: Action, own: Scope, around: _Around) -> None:
         self.tasks.append(
@@ -214,9 +229,11 @@ class _Walker:
         self._list(document, replace(around, file=file, within=within), handlers)
 
     def _include_role(self, action: Action, around: _Around, handlers: list[tuple[Node | None, _Around]]) -> None:
-        args = {name: text(action.args.get(name)).strip() for name in ("name", "role", "tasks_from", "vars_from")}
-        name = args["name"] or args["role"]
-        self._role(name, around, handlers, set(), args["tasks_from"] or "main", args["vars_from"] or "main")
+        name = (text(action.args.get("name")) or text(action.args.get("role"))).strip()
+        stems = {part: text(action.args.get(f"{part}_from")).strip() or "main" for part in _MAIN}
+        if action.name not in _STATIC and "public" not in action.args:
+            around = replace(around, private=True)
+        self._role(name, around, handlers, set(), stems)
 
     def _role_entry(
         self, node: Node, around: _Around, handlers: list[tuple[Node | None, _Around]], seen: set[str]
@@ -234,8 +251,7 @@ class _Walker:
         around: _Around,
         handlers: list[tuple[Node | None, _Around]],
         seen: set[str],
-        tasks_from: str = "main",
-        vars_from: str = "main",
+        stems: Mapping[str, str] = _MAIN,
     ) -> None:
         beside = [around.role.parent] if around.role is not None else []
         folder = files.find_role(name, [*beside, *self._folders]) if name and "{{" not in name else None
@@ -243,7 +259,7 @@ class _Walker:
             self._lost()
             return
         around = replace(around, role=folder)
-        if tasks_from == "main" and folder.resolve() not in around.within:
+        if stems["tasks"] == "main" and folder.resolve() not in around.within:
             deeper = replace(around, within=(*around.within, folder.resolve()))
             meta = files.first(folder / "meta", "main")
             for other in entries(keys(read(meta)).get("dependencies")) if meta else ():
@@ -252,17 +268,17 @@ class _Walker:
                     seen.add(called)
                     place = meta or folder
                     self._role_entry(other, replace(deeper, file=place), handlers, seen)
-        variables = files.variables(files.first(folder / "vars", vars_from))
-        defaults = files.variables(files.first(folder / "defaults", "main"))
+        variables, defaults = (files.role_variables(folder / kind, stems[kind]) for kind in ("vars", "defaults"))
         self.opaque = self.opaque or variables is None or defaults is None
+        if not around.private:
+            self.exported |= {*(variables or {}), *(defaults or {})}
         inside = around.inside(Scope(folder, 0, {}, variables or {}, defaults or {}))
-        stem = tasks_from.removesuffix(".yml").removesuffix(".yaml")
-        file = files.first(folder / "tasks", stem)
-        own = files.first(folder / "handlers", "main")
+        file = files.first(folder / "tasks", stems["tasks"])
+        own = files.first(folder / "handlers", stems["handlers"])
         if own is not None:
             handlers.append((read(own), replace(inside, file=own, handler=True)))
         if file is None:
-            if tasks_from != "main" or (folder / "tasks").is_dir():
+            if stems["tasks"] != "main" or files.is_folder(folder / "tasks"):
                 self._lost()
             return
         if file.resolve() in around.within or (document := read(file)) is None:

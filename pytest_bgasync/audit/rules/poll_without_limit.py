@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_bgasync.audit.model import Fault, Severity, Task
-from pytest_bgasync.audit.plays import NO_ASYNC, Plays
+from pytest_bgasync.audit.plays import NO_JOB, Plays
 
 ID = "BGA012"
 SEVERITY = Severity.ERROR
@@ -16,7 +16,7 @@ CURE = "add async with the seconds that the task may take, or drop poll"
 def find(task: Task, plays: Plays) -> Iterator[Fault]:
     """Find tasks with poll: 0 and no limit, or one of 0."""
     entry = task.own("poll")
-    if entry is None or plays.poll(task) != 0 or task.action in NO_ASYNC:
+    if entry is None or plays.poll(task) != 0 or task.action in NO_JOB:
         return
     if plays.limit(task) == 0:
         yield task.fault(f"{task.called} has poll: 0 and no async, so that it runs in the foreground", entry.place)

@@ -42,6 +42,21 @@ def test_the_tasks_of_a_role_are_read_at_their_own_place(tmp_path: Path, head: s
 
 
 @pytest.mark.parametrize(
+    ("how", "faults"),
+    [
+        ("import_role: {name: one}", []),
+        ("include_role: {name: one, public: true}", []),
+        ("include_role: {name: one}", ["BGA007"]),
+    ],
+)
+def test_variables_of_a_role_hold_for_the_play_unless_it_is_included(
+    tmp_path: Path, how: str, faults: list[str]
+) -> None:
+    files = {"roles__one__tasks__main": LAUNCH, "roles__one__vars__main": "ansible_async_dir: /var/jobs\n"}
+    assert ids(tmp_path, play(f"- {how}\n" + ASK), **files) == faults
+
+
+@pytest.mark.parametrize(
     "how", ["import_role: {name: one}", "include_role: name=one", "ansible.builtin.include_role: {name: one}"]
 )
 def test_the_tasks_of_a_role_that_is_included_are_read(tmp_path: Path, how: str) -> None:
@@ -61,6 +76,13 @@ def test_dependencies_other_files_and_handlers_of_a_role_are_read(tmp_path: Path
         "roles/one/tasks/other.yml:1:BGA015",
         "roles/three/tasks/main.yml:1:BGA015",
     ]
+
+
+def test_handlers_come_where_they_are_flushed(tmp_path: Path) -> None:
+    handlers = "  handlers:\n    " + LAUNCH
+    text = "- {ping: , notify: Launch}\n- meta: flush_handlers\n" + ASK
+    assert ids(tmp_path, play(text) + handlers) == []
+    assert ids(tmp_path, play(text + "  become: true\n") + handlers) == ["BGA001"]
 
 
 def test_a_role_used_twice_is_told_once(tmp_path: Path) -> None:
@@ -126,6 +148,24 @@ def test_what_cannot_be_followed_may_ask(tmp_path: Path) -> None:
     ):
         assert ids(tmp_path, play(LAUNCH + tail)) == []
         assert ids(tmp_path, play(tail + LAUNCH)) == ["BGA015"]
+
+
+@pytest.mark.parametrize("content", ["$ANSIBLE_VAULT;1.1;AES256\n61\n", "- {a: [\n"])
+def test_what_is_encrypted_or_broken_may_ask(tmp_path: Path, content: str) -> None:
+    assert ids(tmp_path, play(LAUNCH + "- include_tasks: more.yml\n"), more=content) == []
+    assert ids(tmp_path, play(LAUNCH) + "- import_playbook: more.yml\n", more=content) == []
+    role = play(LAUNCH, "hosts: all\nroles: [one]")
+    assert ids(tmp_path, role, roles__one__tasks__main="- ping:\n", roles__one__handlers__main=content) == []
+
+
+def test_what_is_empty_asks_nothing(tmp_path: Path) -> None:
+    text = play(LAUNCH + "- include_tasks: more.yml\n", "hosts: all\nroles: [one]")
+    others = {"more": "# later\n", "roles__one__tasks__main": "", "roles__one__handlers__main": ""}
+    assert ids(tmp_path, text, **others) == ["BGA015"]
+
+
+def test_a_job_id_from_a_variable_that_is_not_known_may_be_that_of_any_job(tmp_path: Path) -> None:
+    assert ids(tmp_path, play(LAUNCH + "- async_status: {jid: '{{ number }}'}\n")) == []
 
 
 @pytest.mark.parametrize(
@@ -194,9 +234,50 @@ def test_variables_of_roles_and_of_the_inventory(tmp_path: Path) -> None:
     assert ids(tmp_path, roles, **role, host_vars__db1="limit: 50\n") == []
 
 
+def test_other_files_of_variables_of_a_role_are_read(tmp_path: Path) -> None:
+    text = play("- include_role: {name: one, defaults_from: long.yml}\n")
+    role = {
+        "roles__one__tasks__main": LAUNCH.replace("600", "'{{ limit }}'") + SHORT,
+        "roles__one__defaults__main": "limit: 40\n",
+        "roles__one__defaults__long": "limit: 600\n",
+    }
+    assert ids(tmp_path, text, **role) == ["BGA009"]
+    assert ids(tmp_path, text.replace("long.yml", "'{{ which }}'"), **role) == []
+    assert ids(tmp_path, text.replace(", defaults_from: long.yml", ""), **role) == []
+
+
+def test_variables_in_a_folder_of_a_role_are_not_known(tmp_path: Path) -> None:
+    text = play("[]", "hosts: all\nroles: [one]\nvars: {limit: 600}")
+    role = {"roles__one__tasks__main": LAUNCH.replace("600", "'{{ limit }}'") + SHORT}
+    assert ids(tmp_path, text, **role) == ["BGA009"]
+    assert ids(tmp_path, text, **role, roles__one__vars__main__limits="limit: 50\n") == []
+
+
+@pytest.mark.parametrize("content", ["$ANSIBLE_VAULT;1.1;AES256\n61\n", "{a: [\n"])
+def test_what_cannot_be_read_in_the_inventory_may_set_what_a_role_has_by_default(tmp_path: Path, content: str) -> None:
+    tasks = LAUNCH.replace("600", "'{{ limit }}'") + SHORT
+    text = play("[]", "hosts: all\nroles: [one]")
+    role = {"roles__one__tasks__main": tasks, "roles__one__defaults__main": "limit: 600\n"}
+    assert ids(tmp_path, text, **role) == ["BGA009"]
+    assert ids(tmp_path, text, **role, group_vars__db__vault=content) == []
+    assert ids(tmp_path, text, **role, roles__one__vars__main="limit: 600\n") == ["BGA009"]
+
+
 def test_a_become_of_the_inventory_is_that_of_both_tasks(tmp_path: Path) -> None:
     text = play(LAUNCH.replace("poll", "become: true, poll") + ASK)
     assert ids(tmp_path, text, inventory__group_vars__all="ansible_become: true\n") == []
+
+
+@pytest.mark.parametrize("where", ["where", "where/hosts"])
+def test_the_inventory_that_ansible_cfg_names_counts(tmp_path: Path, where: str) -> None:
+    write(tmp_path, {"ansible.cfg": f"[defaults]\ninventory = {where}\n", "where/hosts": "one\n"})
+    text = play(LAUNCH.replace("poll", "become: true, poll") + ASK)
+    assert ids(tmp_path, text, where__group_vars__all="ansible_become: true\n") == []
+
+
+def test_an_ansible_cfg_with_an_error_is_no_crash(tmp_path: Path) -> None:
+    write(tmp_path, {"ansible.cfg": "[defaults]\nroles_path = ~nobody.at.all/roles\nforks\n"})
+    assert ids(tmp_path, play(LAUNCH, "hosts: all\nroles: [one]")) == ["BGA015"]
 
 
 @pytest.mark.parametrize(
@@ -213,6 +294,9 @@ def test_a_become_of_the_inventory_is_that_of_both_tasks(tmp_path: Path) -> None
         ("- name: Work\n  command: work\n  async: 10\n  poll: 30  # noqa: BGA011\n", 0),
         ("- name: Work  # noqa: BGA011\n  command: work\n  async: 10\n  poll: 30\n", 0),
         ("- {command: work, async: 60, poll: 0}  # noqa: BGA015\n", 0),
+        ("- name: Work  # it is meant # noqa: BGA015\n  command: work\n  async: 60\n  poll: 0\n", 0),
+        ("- shell: |  # noqa: BGA030\n    work &\n", 0),
+        ("- shell: |  # more\n    work &  # noqa: BGA030\n", 1),
         ("# noqa: BGA015\n- {command: work, async: 60, poll: 0}\n", 1),
     ],
 )
@@ -260,6 +344,7 @@ def test_yaml_without_an_end_and_what_is_no_yaml_raise(tmp_path: Path) -> None:
             "- {include_tasks: {file: [x]}}\n- {include_role: }\n- {import_tasks: }\n- {action: }\n"
             "- {action: {module: }}\n"
         ),
+        play(f"- include_tasks: {'x' * 300}\n- include_role: {{name: {'x' * 300}}}\n"),
         play("- {set_fact: , vars: {a: '{{ a }}'}}\n- {command: x, async: '{{ a ** 9 ** 9 ** 9 }}', poll: 0}\n"),
     ],
 )

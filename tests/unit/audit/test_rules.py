@@ -199,6 +199,7 @@ BAD: dict[str, dict[str, str]] = {
         "template": play("- {ansible.builtin.template: {src: x, dest: /tmp/x}, async: 60, poll: 5}\n"),
         "script": play("- {script: x.sh, async: 60, poll: 0}\n"),
         "unarchive": play("- {unarchive: {src: x, dest: /tmp}, async: 60}\n"),
+        "gather_facts": play("- {gather_facts: , async: 60}\n"),
         "include_tasks": play("- {include_tasks: '{{ which }}.yml', async: 60}\n"),
         "include_role": play("- {include_role: {name: '{{ which }}'}, async: 60}\n"),
     },
@@ -245,6 +246,9 @@ SOUND: dict[str, dict[str, str]] = {
     "BGA007": {
         "both": play(LAUNCH + ASK, "hosts: all\nvars: {ansible_async_dir: /tmp/jobs}"),
         "the usual": play(launch("vars: {ansible_async_dir: ~/.ansible_async}") + ASK),
+        "with a slash": play(
+            launch("vars: {ansible_async_dir: /tmp/jobs/}") + status("vars: {ansible_async_dir: /tmp/jobs}")
+        ),
         "unknown": play(launch("environment: '{{ proxy }}'") + ASK),
         "something else": play(launch("environment: {LANG: C}") + ASK),
     },
@@ -313,6 +317,7 @@ SOUND: dict[str, dict[str, str]] = {
         "a handler": play(LAUNCH) + "  handlers:\n" + "".join(f"    {line}\n" for line in ASK.splitlines()),
         "a restart": play("- {shell: sleep 2 && reboot, async: 1, poll: 0}\n"),
         "unknown limit": play("- {command: work, async: '{{ limit }}', poll: 0}\n"),
+        "an import, which drops it": play("- {import_tasks: no.yml, async: 60, poll: 0}\n"),
     },
     "BGA016": {
         "a default": play(LAUNCH + status("failed_when: false") + ROLLBACK % "answer.rc | default(1) != 0"),
