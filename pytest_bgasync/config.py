@@ -169,6 +169,13 @@ def parse_settings(
     distinct = list(dict.fromkeys(engines))
     own = engines[worker % len(engines)] if engines else None
     place = distinct.index(own) if own else 0
+    files = {
+        "--bgasync-cov-json": _file("--bgasync-cov-json", cover_json),
+        "--bgasync-ledger": _file("--bgasync-ledger", ledger),
+        "--bgasync-report": _file("--bgasync-report", report),
+        "--bgasync-baseline": _file("--bgasync-baseline", baseline, written=update_baseline),
+    }
+    _see_that_they_differ(files)
     return Settings(
         root=root,
         playbooks=root / playbooks,
@@ -185,13 +192,13 @@ def parse_settings(
         fork=fork,
         keep=keep,
         cover=cover or cover_json is not None or cover_least is not None,
-        cover_json=_file("--bgasync-cov-json", cover_json),
+        cover_json=files["--bgasync-cov-json"],
         cover_least=_percent(cover_least) if cover_least is not None else None,
         audit=audit,
         audit_ignore=parse_ignores(audit_ignore),
-        ledger=_file("--bgasync-ledger", ledger),
-        report=_file("--bgasync-report", report),
-        baseline=_file("--bgasync-baseline", baseline, written=update_baseline),
+        ledger=files["--bgasync-ledger"],
+        report=files["--bgasync-report"],
+        baseline=files["--bgasync-baseline"],
         update_baseline=update_baseline,
         baseline_durations=_ratio(baseline_durations) if baseline_durations else None,
     )
@@ -216,6 +223,14 @@ def _file(option: str, value: str | None, *, written: bool = True) -> Path | Non
     if written and not os.access(path if path.exists() else path.parent, os.W_OK):
         raise UsageProblem(f"{option}: {path} cannot be written: name a file that you may write")
     return path
+
+
+def _see_that_they_differ(files: Mapping[str, Path | None]) -> None:
+    """Raise UsageProblem if two options name the same file: what is written last would replace the other."""
+    options: dict[Path, str] = {}
+    for option, path in files.items():
+        if path and (other := options.setdefault(path.resolve(), option)) != option:
+            raise UsageProblem(f"{other} and {option} name the same file, {path}: give each its own")
 
 
 def _ratio(value: str) -> float:

@@ -334,19 +334,19 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     if not tests or config.get_verbosity() < 0:
         return
     terminalreporter.section("background jobs", sep="=")
-    for nodeid, lines, remarks in tests:
-        if config.get_verbosity() > 0 or nodeid in failed:
-            terminalreporter.write_line(nodeid)
-            for job, row in zip(lines, table(lines), strict=True):
-                terminalreporter.write("  ")
-                terminalreporter.write(row[: len(job["outcome"])], **COLOURS.get(job["outcome"], {}))
-                terminalreporter.write_line(row[len(job["outcome"]) :])
-        if config.get_verbosity() > 0:
-            for line in remarked(remarks, cures=config.get_verbosity() > 1):
-                terminalreporter.write_line(f"  {line}")
+    shown = [test for test in tests if config.get_verbosity() > 0 or test[0] in failed]
+    for nodeid, lines, remarks in shown:
+        terminalreporter.write_line(nodeid)
+        for job, row in zip(lines, table(lines), strict=True):
+            terminalreporter.write("  ")
+            terminalreporter.write(row[: len(job["outcome"])], **COLOURS.get(job["outcome"], {}))
+            terminalreporter.write_line(row[len(job["outcome"]) :])
+        # A remark can be why the test failed.
+        for line in remarked(remarks, cures=config.get_verbosity() > 1):
+            terminalreporter.write_line(f"  {line}")
     jobs = [line for _, lines, _ in tests for line in lines]
-    count = sum(len(remarks) for *_, remarks in tests)
-    terminalreporter.write_line(counted(jobs, count, shown=config.get_verbosity() > 0))
+    count, seen = (sum(len(remarks) for *_, remarks in some) for some in (tests, shown))
+    terminalreporter.write_line(counted(jobs, count, shown=seen))
 
 
 def _tell_of_kept_hosts(reporter: pytest.TerminalReporter) -> None:

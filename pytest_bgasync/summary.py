@@ -72,13 +72,15 @@ def properties(lines: Iterable[JobLine], versions: Iterable[str]) -> list[tuple[
     return found + [(f"bgasync_jobs_{outcome}", count) for outcome, count in sorted(counts.items())]
 
 
-def counted(lines: Iterable[JobLine], remarks: int = 0, *, shown: bool = False) -> str:
-    """Return how many jobs ended in which way, and how many remarks there are; ``shown`` says that they stand above."""
+def counted(lines: Iterable[JobLine], remarks: int = 0, *, shown: int = 0) -> str:
+    """Return how many jobs ended in which way, and how many remarks there are; ``shown`` of them stand above."""
     counts = Counter(line["outcome"] for line in lines)
     kinds = ", ".join(f"{count} {outcome}" for outcome, count in counts.most_common())
     text = number_of(counts.total(), "background job") + (f": {kinds}" if kinds else "")
     if remarks:
-        text += f"; {number_of(remarks, 'remark')}" + ("" if shown else " (shown with -v)")
+        text += f"; {number_of(remarks, 'remark')}"
+    if shown < remarks:
+        text += " (all shown with -v)" if shown else " (shown with -v)"
     return text
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
+from pytest_bgasync.errors import BgasyncError
 from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.project import Project, find_project
 
@@ -27,9 +29,16 @@ def image_option(parser: ArgumentParser) -> None:
 
 
 def say(line: str) -> None:
-    """Write a line of what was asked for."""
-    sys.stdout.write(f"{line}\n")
-    sys.stdout.flush()
+    """Write a line of what was asked for; raises BgasyncError where that cannot be written."""
+    try:
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        # What is still buffered would fail once more at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise BgasyncError(f"standard output cannot be written: {error.strerror}") from None
 
 
 def note(line: str) -> None:

@@ -223,7 +223,7 @@ def _tell(lab: Lab, account: Account) -> None:
         begin, end = colours.get(line["outcome"], ("", ""))
         outcome = len(line["outcome"])
         say(f"{begin}{row[:outcome]}{end}{row[outcome:]}")
-    say(counted(lines, len(account.remarks), shown=True))
+    say(counted(lines, len(account.remarks), shown=len(account.remarks)))
     if WEBHOOKS in lab.services:
         requests = lab.webhooks.requests
         say(number_of(len(requests), "webhook"))

@@ -49,4 +49,4 @@ class Reporting:
         if self._problem:
             terminalreporter.write_line(f"ERROR: {self._problem}", red=True)
         else:
-            terminalreporter.write_line(f"the report of background jobs: {self._path.as_uri()}")
+            terminalreporter.write_line(f"the report of background jobs: {self._path.resolve().as_uri()}")

@@ -35,6 +35,8 @@ JOBS = """
       retries: 60
       delay: 1
 """
+#: Each test has it: the job that nobody removed.
+REMARK = "  left_behind: "
 TEST = "def test_one(bgasync):\n    assert bgasync.run('jobs.yml').ok\n"
 
 
@@ -49,7 +51,7 @@ def section(output: str) -> list[str]:
     """Return the lines of the summary of background jobs."""
     found = re.search(r"^=+ background jobs =+\n(.*?)^=+", output, re.MULTILINE | re.DOTALL)
     lines = found[1].strip("\n").splitlines() if found else []
-    return [line for line in lines if not line.startswith("  left_behind: ")]
+    return [line for line in lines if not line.startswith(REMARK)]
 
 
 def assert_tabled(lines: list[str]) -> None:
@@ -89,7 +91,8 @@ def test_a_run_ends_with_the_number_of_its_jobs_and_with_those_of_tests_that_fai
     lines = section(plain)
     assert lines[0] == "test_inner.py::test_bad"
     assert_tabled(lines[1:3])
-    assert lines[3:] == ["4 background jobs: 2 succeeded, 2 failed; 2 remarks (shown with -v)"]
+    assert lines[3:] == ["4 background jobs: 2 succeeded, 2 failed; 2 remarks (all shown with -v)"]
+    assert plain.count(f"\n{REMARK}") == 1
     # The failure itself: each thing once.
     failure = plain.partition("= FAILURES =")[2].partition("= background jobs =")[0]
     for once in (

@@ -119,3 +119,14 @@ def test_an_output_that_nobody_reads_is_no_crash() -> None:
             [sys.executable, "-c", code], stdout=closed, stderr=subprocess.PIPE, check=False, text=True
         )
     assert (ended.returncode, ended.stderr) == (1, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+def test_an_output_that_cannot_be_written_is_told_in_one_sentence() -> None:
+    code = "import sys; from pytest_bgasync.cli import main; sys.exit(main(['audit-rules']))"
+    with Path("/dev/full").open("wb") as full:
+        ended = subprocess.run(
+            [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, check=False, text=True
+        )
+    assert ended.returncode == 1
+    assert ended.stderr == "bgasync: standard output cannot be written: No space left on device\n"

@@ -124,6 +124,13 @@ def test_files_are_in_folders_that_are_there(tmp_path: Path) -> None:
             settings(**{option: str(tmp_path)})
 
 
+def test_two_options_do_not_name_the_same_file(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("one")
+    assert settings(ledger=str(tmp_path / "one"), report=str(tmp_path / "two"))
+    with pytest.raises(UsageProblem, match=r"--bgasync-ledger and --bgasync-report name the same file, .*/link: give"):
+        settings(ledger=str(tmp_path / "one"), report=str(tmp_path / "link"))
+
+
 def test_a_file_that_is_to_be_written_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.access", lambda path, _mode: path != tmp_path)  # root may write anywhere
     with pytest.raises(UsageProblem, match=r"--bgasync-report: .*/r.html cannot be written: name a file that you may"):

@@ -55,6 +55,12 @@ def test_jobs_are_counted_by_outcome_the_most_frequent_first() -> None:
     assert counted(lines[:1]) == "1 background job: 1 failed"
 
 
+def test_remarks_that_do_not_stand_above_are_said_to_be_shown_with_v() -> None:
+    assert counted([], 1) == "0 background jobs; 1 remark (shown with -v)"
+    assert counted([], 2, shown=1) == "0 background jobs; 2 remarks (all shown with -v)"
+    assert counted([], 2, shown=2) == "0 background jobs; 2 remarks"
+
+
 def test_a_report_tells_releases_and_the_jobs_by_outcome() -> None:
     lines = [line({"rc": 1}), line({"rc": 0}), line({"rc": 0})]
     assert properties(lines, ["2.19.1", "2.19.1", ""]) == [

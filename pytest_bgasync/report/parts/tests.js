@@ -48,7 +48,11 @@ function drawBody(test) {
   const remarks = test.findings.filter((finding) => !finding.fails);
   if (faults.length) body.append(make("h3", {}, "Findings that fail the test"), ...faults.map(drawFinding));
   if (test.timeline) body.append(...drawTimeline(test));
-  if (remarks.length) body.append(fold("Remarks", `${remarks.length}`, ...remarks.map(drawFinding)));
+  if (remarks.length) {
+    const folded = fold("Remarks", `${remarks.length}`, ...remarks.map(drawFinding));
+    folded.open = test.fails; // one of them can be why
+    body.append(folded);
+  }
   if (test.failure) body.append(fold("What pytest says", "", output(test.failure)));
   for (const run of test.runs) {
     if (run.stdout) body.append(fold("Output of ansible-playbook", run.title, output(run.stdout)));

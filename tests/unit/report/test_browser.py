@@ -113,6 +113,16 @@ def test_failures_are_open_and_all_else_is_drawn_when_it_is_opened(opened: Opene
     expect(second.locator(".bar.job")).to_have_count(1)
 
 
+def test_the_remarks_of_a_test_that_failed_are_open(opened: Opened) -> None:
+    remark = finding(kind="no_rc", what="it reads an rc", fails=False)
+    page = opened(known(run(), findings=[remark]), eventful(findings=[remark]))
+    failed, passed = page.locator(".test").all()
+    expect(failed.get_by_text("it reads an rc")).to_be_visible()
+    passed.locator("summary").first.click()
+    expect(passed.get_by_text("Remarks")).to_be_visible()
+    expect(passed.get_by_text("it reads an rc")).to_be_hidden()
+
+
 def test_a_click_shows_all_that_is_known_of_a_job_and_escape_goes_back(opened: Opened) -> None:
     page = opened(eventful())
     bar = page.locator(".test .bar.job.failed")
