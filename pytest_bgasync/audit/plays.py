@@ -121,7 +121,7 @@ class Plays(Results):
         loops = (scope.pairs[key][1] for scope in task.scopes for key in loop_keys(scope))
         for tree in _trees([task.args["jid"], *loops] if "jid" in task.args else loops):
             words |= templates.mentioned(tree)
-        unknown = bool(words) and not words & self.known(task).keys()
+        unknown = templates.is_template(text(task.args.get("jid"))) and not words & self.known(task).keys()
         if (unknown or words & {"lookup", "query", "q", "vars", "hostvars"}) and not self.links(task):
             known = {word for word in words if self.known(task).get(word)}
             words = known or set(self.known(task))

@@ -164,8 +164,9 @@ def test_what_is_empty_asks_nothing(tmp_path: Path) -> None:
     assert ids(tmp_path, text, **others) == ["BGA015"]
 
 
-def test_a_job_id_from_a_variable_that_is_not_known_may_be_that_of_any_job(tmp_path: Path) -> None:
-    assert ids(tmp_path, play(LAUNCH + "- async_status: {jid: '{{ number }}'}\n")) == []
+@pytest.mark.parametrize("jid", ["{{ number }}", "{{ job.ansible_job_id }"])
+def test_a_job_id_that_is_not_known_may_be_that_of_any_job(tmp_path: Path, jid: str) -> None:
+    assert ids(tmp_path, play(LAUNCH + f"- async_status: {{jid: '{jid}'}}\n")) == []
 
 
 @pytest.mark.parametrize(
