@@ -9,6 +9,7 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -77,7 +78,12 @@ def project_folder(playbook_folder: Path, root: Path) -> Path:
 def _config_state(author: Mapping[str, str], cwd: Path) -> tuple[tuple[str, int], ...]:
     """Return what tells whether a configuration file has changed since it was asked about."""
     files = [author.get("ANSIBLE_CONFIG", ""), str(cwd / "ansible.cfg")]
-    return tuple((file, Path(file).stat().st_mtime_ns) for file in files if file and Path(file).is_file())
+    found = []
+    for file in filter(None, files):
+        with suppress(OSError):  # one that may not be read, Ansible passes over
+            if Path(file).is_file():
+                found.append((file, Path(file).stat().st_mtime_ns))
+    return tuple(found)
 
 
 @cache

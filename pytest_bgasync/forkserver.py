@@ -334,13 +334,20 @@ def _configuration(script: str, env: Mapping[str, str], cwd: Path) -> object:
     files = [Path(script), cwd / "ansible.cfg", *(Path(re.sub("^~", home, file)) for file in _CONFIGURATIONS)]
     if "ANSIBLE_CONFIG" in env:
         named = cwd / re.sub("^~(?=/|$)", home, Template(env["ANSIBLE_CONFIG"]).safe_substitute(env))
-        files += [named / "ansible.cfg" if named.is_dir() else named]
+        files += [named / "ansible.cfg" if _state(named / "ansible.cfg") else named]
     variables = {name: value for name, value in env.items() if _READ_AT_IMPORT.fullmatch(name)}
-    texts = [*variables.values(), *(file.read_text(errors="replace") for file in files[1:] if file.is_file())]
+    texts = [*variables.values(), *map(_text, files[1:])]
     used = {name: env.get(name) for text in texts for name in _REFERENCE.findall(text)}
     # Where everybody may write, Ansible does not read what is there.
     states = [*map(_state, files), _state(cwd)[3:]]
     return script, cwd, frozenset({**used, **variables}.items()), tuple(states)
+
+
+def _text(path: Path) -> str:
+    """Return what a file says; nothing for one that cannot be read, which Ansible passes over or tells of itself."""
+    with suppress(OSError):
+        return path.read_text(errors="replace") if path.is_file() else ""
+    return ""
 
 
 def _state(path: Path) -> tuple[int, ...]:

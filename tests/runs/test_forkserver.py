@@ -449,6 +449,13 @@ def test_a_configuration_that_everybody_may_write_holds_for_no_run(author: Autho
     assert "forks 5" in author.run("play.yml")[1]
 
 
+@pytest.mark.parametrize("name", ["x" * 300, "/proc/self/mem"])
+def test_a_configuration_that_cannot_be_read_is_left_to_ansible(author: Author, name: str) -> None:
+    author.file("play.yml", DEBUG.format("done"))
+    command = author.start(author.command, "play.yml", env={"ANSIBLE_CONFIG": name}).end()
+    assert author.run("play.yml", env={"ANSIBLE_CONFIG": name})[0] == command[0]
+
+
 def test_more_files_may_be_open_than_select_knows(author: Author) -> None:
     author.file("play.yml", DEBUG.format("done"))
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

@@ -73,6 +73,11 @@ def test_our_callback_is_added_to_those_of_the_author(tmp_path: Path) -> None:
     assert env["PYTHONDONTWRITEBYTECODE"] == "1"
 
 
+def test_a_configuration_that_cannot_be_looked_at_is_passed_over_as_ansible_does(tmp_path: Path) -> None:
+    author = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "ANSIBLE_CONFIG": "x" * 300}
+    assert environment(author, tmp_path)["ANSIBLE_CALLBACK_PLUGINS"].startswith(str(CALLBACKS))
+
+
 def test_a_configuration_that_ansible_cannot_read_is_told_with_its_folder(tmp_path: Path) -> None:
     (tmp_path / "ansible.cfg").write_text("no section\n")
     with pytest.raises(AnsibleProblem, match=rf"^Ansible cannot read its configuration in {tmp_path}: ."):
