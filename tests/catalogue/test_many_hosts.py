@@ -60,6 +60,7 @@ def test_34_who_rescues_under_any_errors_fatal_depends_on_the_version(bgasync: L
     assert not found(run)
 
 
+@pytest.mark.thorough
 def test_35_serial_holds_back_launches_and_not_jobs(bgasync: Lab) -> None:
     launch = "- {name: Launch, command: sleep %s, async: 600, poll: 0, register: job}\n"
     fault = found(play(bgasync, launch % 100, "serial: 1\n"))

@@ -104,6 +104,7 @@ def test_26_a_damaged_job_file_reads_as_still_running(bgasync: Lab, damage: str,
     assert not found(play(bgasync, LAUNCH % "'true'" + ASK))
 
 
+@pytest.mark.thorough
 def test_27_cleanup_does_not_end_a_job(bgasync: Lab) -> None:
     cleanup = "- {name: Clean up, async_status: {jid: '{{ job.ansible_job_id }}', mode: cleanup}}\n"
     run = play(bgasync, LAUNCH % "sleep 100" + cleanup)
@@ -202,6 +203,7 @@ def test_31_a_zombie_passes_for_alive(bgasync: Lab) -> None:
     assert "Z" in {process.state for process in bgasync.host.processes()}
 
 
+@pytest.mark.thorough
 @pytest.mark.bgasync(image="fixtures/application", time_scale=0.2, strict=False)
 def test_32_two_package_installations_fight_for_the_lock(bgasync: Lab) -> None:
     install = "apt-get install -y -o DPkg::Pre-Invoke::=\\'sleep 4\\' {{ item }}"

@@ -117,7 +117,7 @@ def test_what_is_allowed_or_not_strict_passes(inner: Inner) -> None:
     assert ended.counts == {"failed": 1, "passed": 1, "deselected": 3}, ended.output
     ended = inner.run("-k", "by_default", "-o", "bgasync_strict=false")
     assert ended.counts == {"passed": 1, "deselected": 4}, ended.output
-    assert "remark (shown with -v)" in ended.output
+    assert "2 remarks (shown with -v)" in ended.output
 
 
 def test_a_test_that_fails_by_itself_shows_that_first(inner: Inner) -> None:
@@ -162,6 +162,7 @@ def test_a_test_that_fails_by_itself_shows_that_first(inner: Inner) -> None:
     assert "FAILED test_inner.py::test_one - AssertionError: my own reason" in inner.run("-rf", "-k", "one").output
 
 
+@pytest.mark.thorough
 def test_runs_of_other_fixtures_are_accounted_for_too(inner: Inner) -> None:
     inner.test(
         f"""
@@ -265,6 +266,7 @@ def test_declared_jobs_are_watched_and_compared(inner: Inner) -> None:
     inner.assert_nothing_left()
 
 
+@pytest.mark.thorough
 def test_a_declaration_may_stand_on_a_class_a_module_or_a_parameter(inner: Inner) -> None:
     inner.test(
         f"""

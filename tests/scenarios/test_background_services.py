@@ -24,6 +24,7 @@ def test_the_server_is_healthy_and_outlives_its_job(bgasync: Lab) -> None:
     assert Deadline(20).wait_for(lambda: not run.daemons("app1"), every=0.2)  # it is noticed
 
 
+@pytest.mark.thorough
 def test_a_server_that_dies_at_once_fails_the_play_before_the_health_check(bgasync: Lab) -> None:
     bgasync.host.stub("/opt/myapp/bin/server", rc=1, stderr="no such database")
 

@@ -54,7 +54,11 @@ def test_nobody_notices_an_update_of_all_servers(bgasync: Lab) -> None:
 
 @pytest.mark.fire_and_forget("Install the version", outcome=None)
 @pytest.mark.parametrize(
-    ("playbook", "url"), [("naive_rolling_undrained.yml", MANY_ORDERS), ("naive_rolling_early.yml", ORDERS)]
+    ("playbook", "url"),
+    [
+        ("naive_rolling_undrained.yml", MANY_ORDERS),
+        pytest.param("naive_rolling_early.yml", ORDERS, marks=pytest.mark.thorough),
+    ],
 )
 def test_customers_notice_an_update_that_does_not_wait(bgasync: Lab, playbook: str, url: str) -> None:
     """For the connections to a server, or for the server."""
