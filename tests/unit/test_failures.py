@@ -32,6 +32,15 @@ def test_the_tasks_of_each_host_are_shown_and_hosts_with_the_same_path_together(
     }
 
 
+def test_a_playbook_that_was_given_as_text_is_called_so(tmp_path: Path) -> None:
+    one = run(tmp_path, result(), stdout="PLAY RECAP\n")
+    one.source = None
+    assert list(shown(one)) == [
+        "tasks of (a playbook given as text), which ended with 0",
+        "output of ansible-playbook (a playbook given as text)",
+    ]
+
+
 def test_of_a_long_path_the_end_is_shown(tmp_path: Path) -> None:
     events = []
     for number in range(TASKS + 4):
