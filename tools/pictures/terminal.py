@@ -45,7 +45,9 @@ def draw(name: str, folder: Path, *args: str) -> None:
         cwd=folder, env={**os.environ, "COLUMNS": str(WIDTH)}, check=False, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     )  # fmt: skip
-    shown = f"$ pytest {' '.join(args)}\n{ended.stdout}".replace(str(folder), "/home/me/shop").rstrip()
+    shown = f"$ pytest {' '.join(args)}\n{ended.stdout}".rstrip()
+    for place, instead in ((str(folder), "/home/me/shop"), (sys.executable, "/home/me/shop/.venv/bin/python")):
+        shown = shown.replace(place, instead)
     console = Console(record=True, width=WIDTH, file=io.StringIO(), force_terminal=True, color_system="standard")
     console.print(Text.from_ansi(shown))
     picture = console.export_svg(title="pytest", code_format=FORM, unique_id=name)
