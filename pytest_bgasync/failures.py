@@ -62,7 +62,7 @@ def _paths(run: Run) -> Iterable[Section]:
     for host, path in hosts.items():
         together.setdefault(_path(path), []).append(host)
     lines = [f"{', '.join(names)}: {path}" for path, names in together.items()]
-    yield f"tasks of playbook {run.playbook}, which ended with {run.rc}", "\n".join(lines) or "it came to no task"
+    yield f"tasks of {_called(run)}, which ended with {run.rc}", "\n".join(lines) or "it came to no task"
 
 
 def _path(path: Sequence[Reach]) -> str:
@@ -78,7 +78,11 @@ def _output(run: Run, shown: str) -> Iterable[Section]:
     for name, text in (("output", run.stdout), ("error output", run.stderr)):
         lines = [line.rstrip() for line in text.splitlines() if line.strip()]
         if lines and not all(line in shown for line in lines[-TELLING:]):
-            yield _end(f"{name} of ansible-playbook {run.playbook}", lines, OUTPUT)
+            yield _end(f"{name} of ansible-playbook {_called(run)}", lines, OUTPUT)
+
+
+def _called(run: Run) -> str:
+    return run.playbook if run.source is not None else "(a playbook given as text)"
 
 
 def _end(title: str, lines: Sequence[str], most: int) -> Section:

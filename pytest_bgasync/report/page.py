@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -75,8 +76,11 @@ def shown(record: Record) -> Record:
 
 
 def _why(failure: str) -> str:
-    """Return the beginning of what pytest marks as the error in its text of a failure, or the first line of that."""
-    lines = failure.splitlines()
+    """Return the beginning of what pytest marks as the error in its text of a failure, or the first line of that.
+
+    Above that xdist writes which worker it was.
+    """
+    lines = [line for line in failure.splitlines() if not re.match(r"\[gw\d+\] ", line)]
     errors = [line[1:] for line in lines if line.startswith("E  ")]
     return dedent("\n".join(errors[:WHY] or lines[:1]))
 

@@ -98,7 +98,7 @@ def test_a_run_ends_with_the_number_of_its_jobs_and_with_those_of_tests_that_fai
     for once in (
         "- background jobs that did not succeed -",
         "job 'Migrate' on host1 (",
-        "- tasks of playbook jobs.yml, which ended with 0 -",
+        "- tasks of jobs.yml, which ended with 0 -",
         "host1: Start the export > Migrate (failed) > See the export end\n",
         "- output of ansible-playbook jobs.yml -",
         "PLAY RECAP",

@@ -28,8 +28,17 @@ def test_the_tasks_of_each_host_are_shown_and_hosts_with_the_same_path_together(
     events = [host_started("host2"), result(), result(host="host2"), *second]
     ends = [result(task_id="t2", task="Check", status="failed"), result(task_id="t2", host="host2", status="failed")]
     assert shown(run(tmp_path, *events, *ends)) == {
-        "tasks of playbook site.yml, which ended with 0": "host1, host2: Start it > Check (failed)"
+        "tasks of site.yml, which ended with 0": "host1, host2: Start it > Check (failed)"
     }
+
+
+def test_a_playbook_that_was_given_as_text_is_called_so(tmp_path: Path) -> None:
+    one = run(tmp_path, result(), stdout="PLAY RECAP\n")
+    one.source = None
+    assert list(shown(one)) == [
+        "tasks of (a playbook given as text), which ended with 0",
+        "output of ansible-playbook (a playbook given as text)",
+    ]
 
 
 def test_of_a_long_path_the_end_is_shown(tmp_path: Path) -> None:

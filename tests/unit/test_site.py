@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
 import yaml
@@ -49,8 +50,9 @@ def test_every_public_name_is_in_the_reference() -> None:
     assert sorted(named) == sorted(pytest_bgasync.__all__)
 
 
-def test_no_picture_asks_the_network() -> None:
+def test_every_picture_shows_something_and_asks_the_network_for_nothing() -> None:
     pictures = list((ROOT / "docs").rglob("*.svg"))
     assert pictures
     for picture in pictures:
+        assert len(ElementTree.parse(picture).getroot()), f"{picture} is empty: make pictures"
         assert not re.search(r"(?:href=\"|url\(\"?|@import )\s*https?:", picture.read_text()), picture

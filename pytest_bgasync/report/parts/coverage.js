@@ -33,8 +33,11 @@ function drawCoverage(coverage) {
       ),
     );
   });
+  const files = Object.values(coverage.files);
+  const all = files.reduce((sum, file) => sum + file.tasks.length, 0);
+  const missed = files.reduce((sum, file) => sum + file.missing.length, 0);
   byId("coverage").append(
-    make("p", {}, `${coverage.percent} of 100 tasks have run.`),
+    make("p", {}, `${all - missed} of ${counted(all, "task")} have run (${coverage.percent} %).`),
     make(
       "div",
       { class: "wide" },

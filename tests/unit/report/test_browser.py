@@ -236,7 +236,7 @@ def test_coverage_says_what_never_ran_and_which_outcomes_were_tried(opened: Open
     }
     page = opened(known(run()), coverage={"percent": 50.0, "files": {"site.yml": site}})
     coverage = page.get_by_role("region", name="Tasks that have run")
-    expect(coverage).to_contain_text("50 of 100 tasks have run.")
+    expect(coverage).to_contain_text("1 of 2 tasks have run (50 %).")
     files, outcomes = coverage.locator("tbody tr").all()
     assert files.locator("th, td").all_inner_texts() == [
         "site.yml", "2", "1", "50 %", "9 Roll back - where something has gone wrong",

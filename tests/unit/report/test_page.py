@@ -79,6 +79,13 @@ def test_a_test_without_runs_says_why(record: Record, said: str) -> None:
     assert shown(record)["none"] == said
 
 
+def test_what_failed_is_said_and_not_which_worker_it_was() -> None:
+    crash = (
+        "[gw0] linux -- Python 3.12.1 /usr/bin/python3\nworker 'gw0' crashed while running 'test_site.py::test_site'"
+    )
+    assert shown(ended(outcome="crashed", failure=crash))["why"] == crash.splitlines()[1]
+
+
 def test_all_that_is_known_of_a_job_is_in_its_details() -> None:
     one = job(
         rc=3, outcome="timed_out", limit=120, limit_wall=12, item="users", user="deploy", declared=True,
