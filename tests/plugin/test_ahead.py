@@ -220,11 +220,13 @@ def test_ansible_is_imported_while_the_first_hosts_start(inner: Inner) -> None:
     inner.test(
         """
         import psutil
+        from pytest_bgasync.clock import Deadline
 
         def servers():
             return [one for one in psutil.Process().children() if "forkserver.py" in " ".join(one.cmdline())]
 
         def test_one(bgasync):
+            Deadline(30).wait_for(servers, every=0.05)
             (server,) = servers()
             assert server.cwd().endswith("/playbooks")
             assert bgasync.run("site.yml").ok

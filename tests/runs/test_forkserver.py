@@ -353,6 +353,7 @@ def test_the_end_of_the_server_ends_its_runs_and_the_next_has_another(author: Au
 def test_a_server_that_was_prepared_is_the_one_that_serves(author: Author) -> None:
     author.file("ok.yml", DEBUG.format(1))
     author.forks.prepare(str(author.script), {**os.environ, "HOME": str(author.path)}, author.path)
+    wait_until(author.servers, "the process is told by its arguments")
     prepared = author.server()
     assert author.run("ok.yml")[0] == 0
     assert author.server() == prepared
