@@ -9,7 +9,6 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Mapping
-from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -75,20 +74,24 @@ def project_folder(playbook_folder: Path, root: Path) -> Path:
     return root
 
 
-def _config_state(author: Mapping[str, str], cwd: Path) -> tuple[tuple[str, int], ...]:
+def file_state(path: Path) -> tuple[int, ...]:
+    """Return what tells whether a file has changed; nothing for one that is not there, or must not be looked at."""
+    try:
+        found = path.stat()
+    except OSError:
+        return ()
+    return found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode, found.st_uid
+
+
+def _config_state(author: Mapping[str, str], cwd: Path) -> tuple[tuple[str, tuple[int, ...]], ...]:
     """Return what tells whether a configuration file has changed since it was asked about."""
     files = [author.get("ANSIBLE_CONFIG", ""), str(cwd / "ansible.cfg")]
-    found = []
-    for file in filter(None, files):
-        with suppress(OSError):  # one that may not be read, Ansible passes over
-            if Path(file).is_file():
-                found.append((file, Path(file).stat().st_mtime_ns))
-    return tuple(found)
+    return tuple((file, file_state(Path(file))) for file in filter(None, files))
 
 
 @cache
 def _callback_path(
-    settings: frozenset[tuple[str, str]], home: str, cwd: Path, _state: tuple[tuple[str, int], ...]
+    settings: frozenset[tuple[str, str]], home: str, cwd: Path, _state: tuple[tuple[str, tuple[int, ...]], ...]
 ) -> list[str]:
     try:
         asked = subprocess.run(

@@ -137,7 +137,8 @@ def tell(terminalreporter: pytest.TerminalReporter, settings: Settings) -> None:
     }
     lines = [line for warnings, _ in audits.values() for line in warnings]
     used = {word for _, ignored in audits.values() for word in ignored}
-    own = {path.resolve() for path in _playbooks(settings.playbooks)}
+    # They are read for this, so not where nothing was audited or nothing is to be ignored.
+    own = {path.resolve() for path in _playbooks(settings.playbooks)} if audits and settings.audit_ignore else set()
     if own and own <= audits.keys():  # where only some are audited, the others may need it
         unused = [str(ignore) for ignore in settings.audit_ignore if str(ignore) not in used]
         lines += [f"ini key bgasync_audit_ignore: {word} leaves nothing out: remove it" for word in unused]

@@ -22,6 +22,7 @@ from pathlib import Path
 from string import Template
 from typing import Protocol
 
+from pytest_bgasync.ansible import file_state
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.owner import make_folder
 
@@ -334,12 +335,12 @@ def _configuration(script: str, env: Mapping[str, str], cwd: Path) -> object:
     files = [Path(script), cwd / "ansible.cfg", *(Path(re.sub("^~", home, file)) for file in _CONFIGURATIONS)]
     if "ANSIBLE_CONFIG" in env:
         named = cwd / re.sub("^~(?=/|$)", home, Template(env["ANSIBLE_CONFIG"]).safe_substitute(env))
-        files += [named / "ansible.cfg" if _state(named / "ansible.cfg") else named]
+        files += [named / "ansible.cfg" if file_state(named / "ansible.cfg") else named]
     variables = {name: value for name, value in env.items() if _READ_AT_IMPORT.fullmatch(name)}
     texts = [*variables.values(), *map(_text, files[1:])]
     used = {name: env.get(name) for text in texts for name in _REFERENCE.findall(text)}
     # Where everybody may write, Ansible does not read what is there.
-    states = [*map(_state, files), _state(cwd)[3:]]
+    states = [*map(file_state, files), file_state(cwd)[3:]]
     return script, cwd, frozenset({**used, **variables}.items()), tuple(states)
 
 
@@ -348,14 +349,6 @@ def _text(path: Path) -> str:
     with suppress(OSError):
         return path.read_text(errors="replace") if path.is_file() else ""
     return ""
-
-
-def _state(path: Path) -> tuple[int, ...]:
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode, found.st_uid
 
 
 def _launcher(script: str, env: Mapping[str, str]) -> list[str]:

@@ -99,20 +99,7 @@ def webhooks_of(requests: Iterable[Request]) -> list[Record]:
 
 def traffic_of(streams: Iterable[Traffic]) -> list[Record]:
     """Return the streams of requests that a test had sent, those that came to their end."""
-    return [
-        {
-            "url": stream.url,
-            "source": stream.source,
-            "began": stream.requests[0].at,
-            "ended": stream.requests[-1].at,
-            "sent": stream.sent,
-            "failures": [asdict(failure) for failure in stream.failures],
-            "longest_gap": stream.longest_gap,
-            "longest_gap_at": longest_gap(stream.requests)[0],
-        }
-        for stream in streams
-        if stream.over and stream.requests
-    ]
+    return [_stream(stream) for stream in streams if stream.over and stream.requests]
 
 
 def item_name(item: Any, label: str | None) -> str | None:
@@ -204,6 +191,20 @@ def _run(run: Run, clock: Clock, root: Path, declared: Collection[str]) -> Recor
         "jobs": [_job(job, clock, job.token in declared, run.survivors.get(job.token, ())) for job in run.jobs],
         "stdout": run.stdout,
         "stderr": run.stderr,
+    }
+
+
+def _stream(stream: Traffic) -> Record:
+    began, ended = longest_gap(stream.requests)
+    return {
+        "url": stream.url,
+        "source": stream.source,
+        "began": stream.requests[0].at,
+        "ended": stream.requests[-1].at,
+        "sent": stream.sent,
+        "failures": [asdict(failure) for failure in stream.failures],
+        "longest_gap": ended - began,
+        "longest_gap_at": began,
     }
 
 
