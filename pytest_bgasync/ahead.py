@@ -9,21 +9,23 @@ from contextlib import suppress
 from pytest_bgasync.errors import BgasyncError
 from pytest_bgasync.scenario import Scenario, Wanted, wait_for
 
-#: How many hosts may be started ahead; larger scenarios start when they are asked for.
-MOST = 10
+#: How many hosts the workers of a session may start ahead, together; larger scenarios start when they are asked for.
+MOST = 20
 
 
 class Ahead:
     """Starts at most one scenario ahead. What it hands out belongs to the test, which closes it."""
 
-    def __init__(self, make: Callable[[Wanted], Scenario]) -> None:
+    def __init__(self, make: Callable[[Wanted], Scenario], *, workers: int = 1) -> None:
+        """``workers`` is how many processes run tests of this session, each with one of these."""
         self._make = make
+        self._most = max(1, MOST // workers)
         self._coming: _Coming | None = None
 
     def begin(self, wanted: Wanted, test: str) -> None:
         """Start what a test will ask for, in the background."""
         self.close()
-        if len(wanted.hosts) <= MOST:
+        if len(wanted.hosts) <= self._most:
             with suppress(OSError, RuntimeError):  # no place or no thread for it: the test will see
                 self._coming = _Coming(wanted, test, self._make(wanted))
 

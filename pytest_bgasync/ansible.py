@@ -9,10 +9,10 @@ import subprocess
 import sys
 import sysconfig
 from collections.abc import Mapping
-from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from pytest_bgasync.configuration import configuration
 from pytest_bgasync.errors import AnsibleProblem
 
 OLDEST, NEWEST = (2, 16), (2, 21)
@@ -22,6 +22,7 @@ _INSTALL = "pip install 'ansible-core>=2.16,<2.22'"
 CONFIGURE = 60
 #: Asks Ansible itself, because a setting of ours in the environment would replace the author's.
 _ASK = "import json; from ansible import constants; print(json.dumps(constants.DEFAULT_CALLBACK_PLUGIN_PATH))"
+_asked: dict[object, list[str]] = {}
 
 
 def ansible_version() -> str:
@@ -53,8 +54,7 @@ def environment(author: Mapping[str, str], cwd: Path, *, own_inventory: bool = F
 
     ``own_inventory`` says that the inventory is the author's, and so are the plugins that read it.
     """
-    settings = frozenset((name, value) for name, value in author.items() if name.startswith("ANSIBLE_"))
-    theirs = _callback_path(settings, author.get("HOME", ""), cwd, _config_state(author, cwd))
+    theirs = _callback_path(author, cwd)
     ours = {} if own_inventory else {"ANSIBLE_INVENTORY_ENABLED": "host_list,script,auto,yaml,ini,toml"}
     return {
         **author,
@@ -74,29 +74,20 @@ def project_folder(playbook_folder: Path, root: Path) -> Path:
     return root
 
 
-def file_state(path: Path) -> tuple[int, ...]:
-    """Return what tells whether a file has changed; nothing for one that is not there, or must not be looked at."""
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return found.st_ino, found.st_mtime_ns, found.st_size, found.st_mode, found.st_uid
+def _callback_path(author: Mapping[str, str], cwd: Path) -> list[str]:
+    """Return the folders of callback plugins that the author has; Ansible is asked once for each configuration."""
+    # Each word of the key but the command, for which the interpreter stands that is asked.
+    key = configuration(sys.executable, author, cwd)
+    if key not in _asked:
+        _asked[key] = _ask_ansible(author, cwd)
+    return _asked[key]
 
 
-def _config_state(author: Mapping[str, str], cwd: Path) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    """Return what tells whether a configuration file has changed since it was asked about."""
-    files = [author.get("ANSIBLE_CONFIG", ""), str(cwd / "ansible.cfg")]
-    return tuple((file, file_state(Path(file))) for file in filter(None, files))
-
-
-@cache
-def _callback_path(
-    settings: frozenset[tuple[str, str]], home: str, cwd: Path, _state: tuple[tuple[str, tuple[int, ...]], ...]
-) -> list[str]:
+def _ask_ansible(author: Mapping[str, str], cwd: Path) -> list[str]:
     try:
         asked = subprocess.run(
-            [sys.executable, "-c", _ASK],
-            env={**os.environ, **dict(settings), "HOME": home}, cwd=cwd, capture_output=True, text=True,
+            # The run itself tells of an encoding that Ansible refuses.
+            [sys.executable, "-c", _ASK], env={**author, "LC_ALL": "C.UTF-8"}, cwd=cwd, capture_output=True, text=True,
             check=False, stdin=subprocess.DEVNULL, timeout=CONFIGURE,
         )  # fmt: skip
     except subprocess.TimeoutExpired:

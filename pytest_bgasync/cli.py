@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from importlib.metadata import version
 
 from pytest_bgasync.commands import COMMANDS
 from pytest_bgasync.errors import BgasyncError, UsageProblem
@@ -19,7 +20,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(
         prog="bgasync", description="Help around background jobs of Ansible playbooks, and tests of them."
     )
-    words = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.add_argument("--version", action="version", version=f"pytest-bgasync {version('pytest-bgasync')}")
+    parser.set_defaults(work=None)
+    words = parser.add_subparsers(metavar="COMMAND")
     for command in COMMANDS:
         own = words.add_parser(
             command.NAME, help=command.HELP, description=f"{command.HELP[:1].upper()}{command.HELP[1:]}."
@@ -30,6 +33,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # By hand: argparse has given an argument that may be repeated its words, none, before it comes to an option.
     end = given.index("--") if "--" in given else len(given)
     chosen = parser.parse_args(given[:end])
+    if chosen.work is None:
+        parser.print_help()
+        return 0
     chosen.rest = given[end + 1 :]
     if chosen.rest and not chosen.takes_rest:
         parser.error(f"nothing comes after --: {' '.join(chosen.rest)}")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from pytest_bgasync.audit.ignore import Ignore, parse_ignores
 from pytest_bgasync.audit.session import Told, audit_all, line
 from pytest_bgasync.config import Settings
 from pytest_bgasync.errors import BgasyncError, UsageProblem
@@ -28,7 +29,8 @@ class Targets:
 
     files: frozenset[Path]
     folders: frozenset[Path]
-    settings: Settings
+    root: Path
+    ignores: tuple[Ignore, ...]
 
     def has(self, path: Path) -> bool:
         """Say whether a file is to be audited."""
@@ -37,7 +39,7 @@ class Targets:
         return path.suffix in _ENDINGS and path.parent.resolve() in self.folders and is_playbook(path)
 
 
-TARGETS = pytest.StashKey[Targets]()
+_TARGETS = pytest.StashKey[Targets]()
 _TOLD = pytest.StashKey[dict[Path, Told]]()
 
 
@@ -51,10 +53,11 @@ def find_targets(config: pytest.Config, settings: Settings) -> Targets:
     files = frozenset(place for place in places if place.is_file() and place.suffix in _ENDINGS)
     folders = frozenset(place for place in places if place.is_dir() and _playbooks(place))
     own = settings.playbooks.resolve()
+    ignores = parse_ignores(settings.audit_ignore)
     if files or folders:
         if _playbooks(own) and any(own.is_relative_to(place) for place in folders):
             folders |= {own}
-        return Targets(files, folders, settings)
+        return Targets(files, folders, settings.root, ignores)
     if not _playbooks(own):
         raise UsageProblem(
             f"--bgasync-audit: there is no playbook in {own}: name playbooks, or their folder with the ini key"
@@ -63,7 +66,7 @@ def find_targets(config: pytest.Config, settings: Settings) -> Targets:
     starts = places or [(config.invocation_params.dir / arg.partition("::")[0]).resolve() for arg in config.args]
     if not any(own.is_relative_to(start) for start in starts):
         config.args.append(str(own))
-    return Targets(frozenset(), frozenset({own}), settings)
+    return Targets(frozenset(), frozenset({own}), settings.root, ignores)
 
 
 def _playbooks(folder: Path) -> list[Path]:
@@ -79,10 +82,30 @@ def is_playbook(path: Path) -> bool:
         return True
 
 
-def collected(path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    """Return the collector of a file that is to be audited, None for any other."""
-    targets = parent.config.stash.get(TARGETS, None)
-    return Playbook.from_parent(parent, path=path) if targets is not None and targets.has(path) else None
+class Auditing:
+    """Lets playbooks be items, and tells what is told of them.
+
+    Raises UsageProblem where there is nothing to audit.
+    """
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self._settings = settings
+        self._targets = config.stash[_TARGETS] = find_targets(config, settings)
+
+    def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
+        return Playbook.from_parent(parent, path=file_path) if self._targets.has(file_path) else None
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if call.when == "teardown" and isinstance(item, AuditItem):
+            report.bgasync_audit = item.warnings(), [str(one) for one in item.told().ignored]  # type: ignore[attr-defined]
+        return report
+
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        tell(terminalreporter, self._settings.playbooks, self._targets)
 
 
 class Playbook(pytest.File):
@@ -117,20 +140,20 @@ class AuditItem(pytest.Item):
 
     def told(self) -> Told:
         """Return what is told of this playbook, beside the others of the session."""
-        stash, settings = self.session.stash, self.config.stash[TARGETS].settings
+        stash, targets = self.session.stash, self.config.stash[_TARGETS]
         if _TOLD not in stash:
             items = [item.path for item in self.session.items if isinstance(item, AuditItem)]
-            stash[_TOLD] = audit_all(list(dict.fromkeys(items)), settings.root, settings.audit_ignore)
+            stash[_TOLD] = audit_all(list(dict.fromkeys(items)), targets.root, targets.ignores)
         return stash[_TOLD][self.path]
 
     def _lines(self, told: Told) -> list[str]:
-        return [line(finding, self.config.stash[TARGETS].settings.root) for finding in told.findings]
+        return [line(finding, self.config.stash[_TARGETS].root) for finding in told.findings]
 
 
-def tell(terminalreporter: pytest.TerminalReporter, settings: Settings) -> None:
+def tell(terminalreporter: pytest.TerminalReporter, playbooks: Path, targets: Targets) -> None:
     """Write what is told of playbooks that pass, and what of the ignore list was of no use."""
     audits = {
-        (settings.root / report.nodeid.partition("::")[0]).resolve(): report.bgasync_audit
+        (targets.root / report.nodeid.partition("::")[0]).resolve(): report.bgasync_audit
         for reports in terminalreporter.stats.values()
         for report in reports
         if hasattr(report, "bgasync_audit")
@@ -138,9 +161,9 @@ def tell(terminalreporter: pytest.TerminalReporter, settings: Settings) -> None:
     lines = [line for warnings, _ in audits.values() for line in warnings]
     used = {word for _, ignored in audits.values() for word in ignored}
     # They are read for this, so not where nothing was audited or nothing is to be ignored.
-    own = {path.resolve() for path in _playbooks(settings.playbooks)} if audits and settings.audit_ignore else set()
+    own = {path.resolve() for path in _playbooks(playbooks)} if audits and targets.ignores else set()
     if own and own <= audits.keys():  # where only some are audited, the others may need it
-        unused = [str(ignore) for ignore in settings.audit_ignore if str(ignore) not in used]
+        unused = [str(ignore) for ignore in targets.ignores if str(ignore) not in used]
         lines += [f"ini key bgasync_audit_ignore: {word} leaves nothing out: remove it" for word in unused]
     if lines:
         terminalreporter.section("audit of playbooks", sep="=")

@@ -7,12 +7,12 @@ import os
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal
 
 from docker.utils import parse_bytes
 
-from pytest_bgasync.audit.ignore import Ignore, parse_ignores
 from pytest_bgasync.clock import checked_scale
 from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.scenario import Limits
@@ -24,6 +24,8 @@ _BOOLEANS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(
 SCHEMES = ("unix", "tcp", "http", "https", "ssh")
 #: Whose hosts can stay: those of no test, of failed ones, of all.
 KEEP = ("never", "failed", "always")
+#: The options that name a file.
+FILES = ("--bgasync-cov-json", "--bgasync-ledger", "--bgasync-report", "--bgasync-baseline")
 LEAST_MEMORY = 64 * 1024 * 1024
 
 
@@ -91,7 +93,8 @@ class Settings:
     """How many of a hundred tasks must have run."""
     audit: bool = False
     """Whether playbooks are read and told what is wrong with them."""
-    audit_ignore: tuple[Ignore, ...] = ()
+    audit_ignore: tuple[str, ...] = ()
+    """The rules that are left out of that, as the ini key has them."""
     ledger: Path | None = None
     """Where to write what the runs of tests did."""
     report: Path | None = None
@@ -170,10 +173,8 @@ def parse_settings(
     own = engines[worker % len(engines)] if engines else None
     place = distinct.index(own) if own else 0
     files = {
-        "--bgasync-cov-json": _file("--bgasync-cov-json", cover_json),
-        "--bgasync-ledger": _file("--bgasync-ledger", ledger),
-        "--bgasync-report": _file("--bgasync-report", report),
-        "--bgasync-baseline": _file("--bgasync-baseline", baseline, written=update_baseline),
+        option: _file(option, value, written=option != "--bgasync-baseline" or update_baseline)
+        for option, value in zip(FILES, (cover_json, ledger, report, baseline), strict=True)
     }
     _see_that_they_differ(files)
     return Settings(
@@ -195,7 +196,7 @@ def parse_settings(
         cover_json=files["--bgasync-cov-json"],
         cover_least=_percent(cover_least) if cover_least is not None else None,
         audit=audit,
-        audit_ignore=parse_ignores(audit_ignore),
+        audit_ignore=tuple(audit_ignore),
         ledger=files["--bgasync-ledger"],
         report=files["--bgasync-report"],
         baseline=files["--bgasync-baseline"],
@@ -223,6 +224,16 @@ def _file(option: str, value: str | None, *, written: bool = True) -> Path | Non
     if written and not os.access(path if path.exists() else path.parent, os.W_OK):
         raise UsageProblem(f"{option}: {path} cannot be written: name a file that you may write")
     return path
+
+
+def see_that_none_leads_away(words: Sequence[str], here: Path) -> None:
+    """Raise UsageProblem if a file outside of ``here`` is an argument of its own, for a session without an ini file.
+
+    pytest does not know yet that it belongs to an option of ours when it looks for its rootdir, and takes it for tests.
+    """
+    for option, value in pairwise(words):
+        if option in FILES and (path := here / value).exists() and not path.resolve().is_relative_to(here.resolve()):
+            raise UsageProblem(f"{option}: write {option}={value}, or pytest looks for its ini file above {path}, too")
 
 
 def _see_that_they_differ(files: Mapping[str, Path | None]) -> None:

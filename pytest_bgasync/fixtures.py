@@ -123,7 +123,10 @@ def _bgasync_ahead(
     bgasync_engine: Engine, pytestconfig: pytest.Config, _bgasync_key: ssh.Key, _bgasync_authority: Authority
 ) -> Iterator[Ahead]:
     limits = pytestconfig.stash[SETTINGS].limits
-    ahead = Ahead(lambda wanted: Scenario(bgasync_engine, _bgasync_key, limits, _bgasync_authority, wanted))
+    ahead = Ahead(
+        lambda wanted: Scenario(bgasync_engine, _bgasync_key, limits, _bgasync_authority, wanted),
+        workers=getattr(pytestconfig, "workerinput", {}).get("workercount", 1),
+    )
     pytestconfig.stash[AHEAD] = ahead
     yield ahead
     ahead.close()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import pwd
 import re
 import select
 import shlex
@@ -19,11 +18,10 @@ from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from string import Template
 from typing import Protocol
 
-from pytest_bgasync.ansible import file_state
 from pytest_bgasync.clock import Deadline
+from pytest_bgasync.configuration import configuration
 from pytest_bgasync.owner import make_folder
 
 _SERVER = Path(__file__).parent / "controller" / "forkserver.py"
@@ -35,15 +33,6 @@ ENDING = 10.0
 KEPT = 3
 #: Said of a server that has ended by itself or by others.
 GONE = "it cannot be imported"
-#: The environment variables that change what Ansible or Python do when Ansible is imported.
-_READ_AT_IMPORT = re.compile(
-    r"_?(ANSIBLE|PYTHON|LC|LD|XDG|OPENSSL|CRYPTOGRAPHY|MALLOC|COVERAGE|COV)_.*|PYTHON[A-Z0-9]*|LANG|LANGUAGE|HOME|USER"
-    r"|LOGNAME|PATH|TMPDIR|TEMP|TMP|TERM|TZ|COLUMNS|LINES|NO_COLOR|PAGER|EDITOR"
-)
-#: Variables that stand in a setting.
-_REFERENCE = re.compile(r"\$\{?(\w+)")
-#: The files, beside those that the environment names, that Ansible reads when it is imported.
-_CONFIGURATIONS = ("~/.ansible.cfg", "/etc/ansible/ansible.cfg", "/etc/ansible/plugin_filters.yml")
 #: With these, Python measures from its start, for one run in each process.
 _MEASURING = ("COVERAGE_PROCESS_START", "COVERAGE_PROCESS_CONFIG", "COV_CORE_SOURCE")
 
@@ -96,7 +85,7 @@ class Starter:
         for output in ("stdout", "stderr"):
             (start.folder / output).touch()
         with self._lock:
-            key = _configuration(script, start.env, start.cwd)
+            key = configuration(script, start.env, start.cwd)
             server = self._server(key, script, start.env, start.cwd)
             fork = None if server is None else server.fork(start, lambda reason: self._give_up(key, server, reason))
         if fork is None:
@@ -107,7 +96,7 @@ class Starter:
     def prepare(self, script: str, env: Mapping[str, str], cwd: Path) -> None:
         """Let Ansible be imported for a configuration before a run asks for it; does not wait for that."""
         with self._lock:
-            self._server(_configuration(script, env, cwd), script, env, cwd)
+            self._server(configuration(script, env, cwd), script, env, cwd)
 
     def close(self) -> None:
         """End all servers, and runs that are forked from them."""
@@ -327,28 +316,6 @@ def _started(start: Start, leash: socket.socket) -> subprocess.Popen[bytes]:
             env=env, cwd=start.cwd, start_new_session=True, stdin=subprocess.DEVNULL, stdout=out, stderr=err,
             pass_fds=[leash.fileno()],
         )  # fmt: skip
-
-
-def _configuration(script: str, env: Mapping[str, str], cwd: Path) -> object:
-    """Return what tells one configuration from another: all that Ansible looks at when it is imported."""
-    home = env.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir
-    files = [Path(script), cwd / "ansible.cfg", *(Path(re.sub("^~", home, file)) for file in _CONFIGURATIONS)]
-    if "ANSIBLE_CONFIG" in env:
-        named = cwd / re.sub("^~(?=/|$)", home, Template(env["ANSIBLE_CONFIG"]).safe_substitute(env))
-        files += [named / "ansible.cfg" if file_state(named / "ansible.cfg") else named]
-    variables = {name: value for name, value in env.items() if _READ_AT_IMPORT.fullmatch(name)}
-    texts = [*variables.values(), *map(_text, files[1:])]
-    used = {name: env.get(name) for text in texts for name in _REFERENCE.findall(text)}
-    # Where everybody may write, Ansible does not read what is there.
-    states = [*map(file_state, files), file_state(cwd)[3:]]
-    return script, cwd, frozenset({**used, **variables}.items()), tuple(states)
-
-
-def _text(path: Path) -> str:
-    """Return what a file says; nothing for one that cannot be read, which Ansible passes over or tells of itself."""
-    with suppress(OSError):
-        return path.read_text(errors="replace") if path.is_file() else ""
-    return ""
 
 
 def _launcher(script: str, env: Mapping[str, str]) -> list[str]:

@@ -28,7 +28,7 @@ def ways_back(scenario: Scenario, orders: Sequence[Order]) -> list[str]:
     assert record is not None
     lines = list(_ways_in(record, scenario.folder, scenario.engine))
     for order in orders[-RUNS:]:
-        lines += [f"run {order.playbook} again, as the test did:", f"  {again(order, scenario)}"]
+        lines += [f"run {order.playbook} again, as it was run:", f"  {again(order, scenario)}"]
         lines.append(f"  (what it wrote then: {order.folder}/stdout)")
     return [*lines, "they stay until: bgasync clean"]
 

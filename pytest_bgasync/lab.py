@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
@@ -342,7 +342,12 @@ def _texts(value: object) -> bool:
 
 
 def _words(value: object) -> bool:
-    return not isinstance(value, str) and isinstance(value, Iterable) and all(isinstance(word, str) for word in value)
+    # What can be gone through once only would have nothing left for its use.
+    return not isinstance(value, str) and isinstance(value, Collection) and all(map(_word, value))
+
+
+def _word(value: object) -> bool:
+    return isinstance(value, str) and "\0" not in value
 
 
 def _seconds(value: object) -> bool:
@@ -352,9 +357,9 @@ def _seconds(value: object) -> bool:
 #: For each option, what a value must be and how to say so.
 _OPTIONS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "extra_vars": (_mapping, "a mapping from variables to values"),
-    "limit": (lambda value: isinstance(value, str), "a pattern of hosts"),
-    "tags": (lambda value: isinstance(value, str) or _words(value), "a tag or a list of tags"),
-    "skip_tags": (lambda value: isinstance(value, str) or _words(value), "a tag or a list of tags"),
+    "limit": (_word, "a pattern of hosts"),
+    "tags": (lambda value: _word(value) or _words(value), "a tag or a list of tags"),
+    "skip_tags": (lambda value: _word(value) or _words(value), "a tag or a list of tags"),
     "check": (lambda value: isinstance(value, bool), "True or False"),
     "args": (_words, "a list of words"),
     "env": (_texts, "a mapping from names to texts"),

@@ -13,12 +13,13 @@ class Lines:
     """``reporter`` returns pytest's terminal reporter, without which nothing is written.
 
     ``stream`` is where that writes to, while nothing is captured. A ``worker`` of xdist has the terminal at its
-    standard error, and shares it.
+    standard error, and shares it: where the others write ``dots``, it cannot know whether a line has begun.
     """
 
-    def __init__(self, stream: TextIO | None, reporter: Callable[[], Any], *, worker: bool) -> None:
+    def __init__(self, stream: TextIO | None, reporter: Callable[[], Any], *, worker: bool, dots: bool) -> None:
         self._reporter = reporter
         self._worker = worker
+        self._dots = dots
         self._lock = threading.Lock()
         self._file: int | None = None
         with suppress(OSError, ValueError, AttributeError):  # it may be closed, or none of the system's
@@ -29,8 +30,9 @@ class Lines:
         with self._lock, suppress(OSError):
             if self._file is None or (reporter := self._reporter()) is None:
                 return
-            begun = not self._worker and reporter.currentfspath is not None
-            if begun:  # as reporter.ensure_newline() does, which would write to where output is captured
+            begun = self._dots if self._worker else reporter.currentfspath is not None
+            if begun and not self._worker:
+                # As reporter.ensure_newline() does, which would write to where output is captured.
                 reporter.currentfspath = None
             os.write(self._file, f"{os.linesep if begun else ''}bgasync: {line}\n".encode())
 

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shlex
 import sys
 import traceback
 import zlib
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 import pytest
 
-from pytest_bgasync import collect, fixtures
+from pytest_bgasync import fixtures
 from pytest_bgasync.baseline import UPDATE
-from pytest_bgasync.config import INI_KEYS, KEEP, parse_settings
+from pytest_bgasync.config import INI_KEYS, KEEP, parse_settings, see_that_none_leads_away
 from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.fixtures import (
     ACCOUNT,
@@ -151,8 +154,9 @@ def pytest_configure(config: pytest.Config) -> None:
             keep=config.getoption("--bgasync-keep"),
             strict="false" if config.getoption("--bgasync-no-strict") else config.getini("bgasync_strict"),
         )
-        if config.stash[SETTINGS].audit:
-            config.stash[collect.TARGETS] = collect.find_targets(config, config.stash[SETTINGS])
+        if config.inipath is None and not (config.getoption("rootdir") or hasattr(config, "workerinput")):
+            given = [*shlex.split(os.environ.get("PYTEST_ADDOPTS", "")), *map(str, config.invocation_params.args)]
+            see_that_none_leads_away(given, config.invocation_params.dir)
         _register(config)
     except BgasyncError as problem:
         raise pytest.UsageError(str(problem)) from None
@@ -160,18 +164,20 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = hasattr(config, "workerinput")
     # While pytest is configured nothing is captured. A worker of xdist has the terminal at its standard error only.
     stream = sys.__stderr__ if worker else sys.stdout
-    lines = Lines(stream, lambda: config.pluginmanager.get_plugin("terminalreporter"), worker=worker)
+    reporter = partial(config.pluginmanager.get_plugin, "terminalreporter")
+    lines = Lines(stream, reporter, worker=worker, dots=config.get_verbosity() == 0)
     config.add_cleanup(lines.close)
     config.stash[NARRATOR] = Narrator(lines.write, quiet=config.get_verbosity() < 0)
-
-
-def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-    return collect.collected(file_path, parent)
 
 
 def _register(config: pytest.Config) -> None:
     """Register what tells of the whole session, as far as it is asked for; raises BgasyncError."""
     settings, register = config.stash[SETTINGS], config.pluginmanager.register
+    if settings.audit:
+        # Not at the top: its rules take a quarter of the time in which all of this plugin is imported.
+        from pytest_bgasync.collect import Auditing
+
+        register(Auditing(config, settings), "bgasync-audit")
     if settings.baseline:
         register(collecting := Collecting(config), "bgasync-collecting")
     if hasattr(config, "workerinput") or config.getoption("collectonly", default=False):
@@ -306,8 +312,6 @@ def pytest_runtest_makereport(
         said = "\n".join([str(report.longrepr), *(text for _, text in report.sections)])
         report.sections += fixtures.shown_once(item, said)
     if call.when == "teardown":
-        if isinstance(item, collect.AuditItem):
-            report.bgasync_audit = item.warnings(), [str(one) for one in item.told().ignored]  # type: ignore[attr-defined]
         if (kept := item.stash.get(KEPT, None)) is not None:
             # pytest shows the sections of a teardown with the failure of its test, if their names say so.
             report.sections.append(("hosts kept at teardown", "\n".join(kept)))
@@ -322,7 +326,6 @@ def pytest_runtest_makereport(
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    collect.tell(terminalreporter, config.stash[SETTINGS])
     tests: list[tuple[str, list[JobLine], list[tuple[str, str]]]] = [
         (report.nodeid, lines, report.bgasync_remarks)
         for reports in terminalreporter.stats.values()

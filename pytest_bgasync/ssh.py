@@ -28,6 +28,9 @@ OPTIONS = {
     # A host that is cut off is given up after twelve seconds; without that a connection hangs for a quarter of an hour.
     "ServerAliveInterval": "3",
     "ServerAliveCountMax": "4",
+    # The keys of the one that OpenSSH prefers take as long as all else of a connection. Not the only one: a host's
+    # server may be one that has been told what it may use.
+    "KexAlgorithms": "^curve25519-sha256",
 }
 
 #: Settings of Ansible's ssh plugin that stay empty. With a control_path of the author's several hosts, all at one

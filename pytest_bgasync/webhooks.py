@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import trustme
 from requests.structures import CaseInsensitiveDict
 
 from pytest_bgasync.clock import Clock
@@ -19,6 +19,9 @@ from pytest_bgasync.containers import COMMAND, Container
 from pytest_bgasync.errors import HostProblem, UsageProblem, WebhookDeadline
 from pytest_bgasync.services import Service
 from pytest_bgasync.tasks import listing
+
+if TYPE_CHECKING:
+    import trustme
 
 #: Real seconds that a request gets at least: sending it is not scaled.
 LEAST = 5.0
@@ -63,7 +66,8 @@ class Authority:
     """A certificate authority of one session, which the hosts of its scenarios trust."""
 
     def __init__(self) -> None:
-        self._ca = trustme.CA(organization_name="pytest-bgasync")
+        self._made: trustme.CA | None = None
+        self._lock = threading.Lock()
 
     @property
     def certificate(self) -> str:
@@ -73,6 +77,16 @@ class Authority:
     def issue(self, names: Sequence[str]) -> str:
         """Return a certificate for host names, with its private key."""
         return self._ca.issue_cert(*names).private_key_and_cert_chain_pem.bytes().decode()
+
+    @property
+    def _ca(self) -> trustme.CA:
+        # Imported by the tests only that have webhooks: it takes longer than most of what a session begins with.
+        import trustme
+
+        with self._lock:  # hosts start in several threads
+            if self._made is None:
+                self._made = trustme.CA(organization_name="pytest-bgasync")
+            return self._made
 
 
 class Webhooks(Service):

@@ -157,6 +157,8 @@ def _fork_server(root: Path) -> Iterator[Line]:
 
 
 def _disk(folders: set[Path]) -> Iterator[Line]:
+    if (named := os.environ.get("TMPDIR")) and Path(named).absolute() not in folders:
+        yield Line(NOTE, "disk", f"the folder that TMPDIR names cannot be used, another is: {named}")
     for folder in sorted(folders):
         free = shutil.disk_usage(folder).free
         text = f"{free / 1e9:.1f} GB free in {folder}"

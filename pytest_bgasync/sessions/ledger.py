@@ -67,21 +67,34 @@ class Keeping:
     """Writes the ledger."""
 
     def __init__(self, path: Path) -> None:
-        self._ledger = Ledger(path)
+        self._path = path
+        self._ledger: Ledger | None = None
+        self._first: Record = {}
 
     def pytest_sessionstart(self) -> None:
-        self._ledger.write(about_session())
+        self._first = about_session()
+        # Not there until there is something in it: the workers of xdist are about to look for their rootdir, for
+        # which each file that stands on the command line counts if it is there.
+        if self._path.is_file() and not self._path.is_symlink():
+            try:
+                self._path.unlink()
+            except OSError:
+                self._path.write_bytes(b"")
 
     def take(self, record: Record) -> None:
         """Write what came of a test."""
+        if self._ledger is None:
+            self._ledger = Ledger(self._path)
+            self._ledger.write(self._first)
         self._ledger.write(record)
 
     @pytest.hookimpl(trylast=True)  # others may have failed it
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
-        self._ledger.write({"kind": "session_end", "at": time.time(), "exit_status": int(session.exitstatus)})
+        self.take({"kind": "session_end", "at": time.time(), "exit_status": int(session.exitstatus)})
 
     def pytest_unconfigure(self) -> None:
-        self._ledger.close()
+        if self._ledger is not None:
+            self._ledger.close()
 
 
 def _record(nodeid: str, ended: str, reports: Sequence[pytest.TestReport], seen: str | None) -> Record:

@@ -139,7 +139,7 @@ def test_kept_hosts_are_entered_and_their_runs_repeated_through_the_engine(away:
     (ssh,) = re.findall(r"^ *(ssh -F \S+ gateway)$", ended.output, re.MULTILINE)
     entered = away.typed(f"{ssh} hostname")
     assert (entered.returncode, entered.stdout) == (0, "gateway\n"), entered
-    again = away.typed(ended.line_after("run given as text again, as the test did:"))
+    again = away.typed(ended.line_after("run given as text again, as it was run:"))
     assert (again.returncode, "ok=1" in again.stdout) == (0, True), again
     assert away.bgasync("shell", "gateway", "--", "exit 7").rc == 7
     assert "removed container" in away.bgasync("clean").output

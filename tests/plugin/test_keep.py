@@ -75,7 +75,7 @@ def test_hosts_of_a_failed_test_stay_and_what_its_report_says_works_by_hand(inne
     assert execute, ended.output
     assert execute[2] in kept
 
-    again = inner.typed(ended.line_after("run import.yml again, as the test did:"))
+    again = inner.typed(ended.line_after("run import.yml again, as it was run:"))
     assert again.returncode == 0, again.stdout + again.stderr
     assert "web1                       : ok=4" in again.stdout
     assert inner.typed(f"{ssh[1]} cat /tmp/imported").stdout == "web1\nweb1\n"

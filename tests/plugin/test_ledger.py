@@ -101,3 +101,16 @@ def test_what_two_environments_do_otherwise_is_a_table(inner: Inner) -> None:
     assert ["host1:", "task", "'Hide'", "changed", "not", "reached"] in rows
     assert ["rc", "0", "2"] in rows
     assert "1 test on" in ended.output
+
+
+def test_a_ledger_outside_of_the_project_leads_nobody_away_from_it(
+    inner: Inner, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    outside = tmp_path_factory.mktemp("outside") / "l.jsonl"
+    inner.test("def test_root(pytestconfig):\n    assert (pytestconfig.rootpath / 'tox.ini').is_file()")
+    inner.run("-n", "1", "--bgasync-ledger", str(outside)).assert_passed(1)
+    assert json.loads(outside.read_text().splitlines()[0])["kind"] == "session"
+    ended = inner.run("-n", "1", "--bgasync-ledger", str(outside))
+    assert ended.rc == pytest.ExitCode.USAGE_ERROR
+    ended.assert_says(f"--bgasync-ledger: write --bgasync-ledger={outside}, or pytest looks for its ini file above")
+    inner.run("-n", "1", f"--bgasync-ledger={outside}").assert_passed(1)

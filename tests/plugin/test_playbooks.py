@@ -137,6 +137,8 @@ def test_one(bgasync):
             "limits=: the task 'ansible.builtin.command' has no async, so there is no limit to replace",
         ),
         ("args='-v'", "args= is a list of words, not '-v'"),
+        ("args=(word for word in ['-v'])", "args= is a list of words, not <generator"),
+        ("args=['\\0']", "args= is a list of words, not ['"),
     ],
 )
 def test_an_argument_of_run_that_cannot_be_meant(inner: Inner, options: str, sentence: str) -> None:

@@ -46,9 +46,9 @@ class Made:
 
     def __init__(self) -> None:
         self.all: list[FakeScenario] = []
-        self.ahead = Ahead(self._make)
+        self.ahead = Ahead(self.make)
 
-    def _make(self, wanted: Wanted) -> Scenario:
+    def make(self, wanted: Wanted) -> Scenario:
         self.all.append(FakeScenario(wanted))
         return cast(Scenario, self.all[-1])
 
@@ -113,3 +113,13 @@ def test_a_large_scenario_is_not_begun(made: Made) -> None:
     made.ahead.begin(wanted(MOST), "test_next")
     assert len(made.all) == 1
     made.ahead.close()
+
+
+@pytest.mark.parametrize(("workers", "most"), [(2, MOST // 2), (MOST, 1), (MOST * 3, 1)])
+def test_workers_have_their_share_of_what_is_begun_ahead(made: Made, workers: int, most: int) -> None:
+    ahead = Ahead(made.make, workers=workers)
+    ahead.begin(wanted(most + 1), "test_next")
+    assert made.all == []
+    ahead.begin(wanted(most), "test_next")
+    assert len(made.all) == 1
+    ahead.close()

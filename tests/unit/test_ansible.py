@@ -82,3 +82,24 @@ def test_a_configuration_that_ansible_cannot_read_is_told_with_its_folder(tmp_pa
     (tmp_path / "ansible.cfg").write_text("no section\n")
     with pytest.raises(AnsibleProblem, match=rf"^Ansible cannot read its configuration in {tmp_path}: ."):
         environment({"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, tmp_path)
+
+
+def test_what_a_setting_refers_to_is_part_of_the_configuration(tmp_path: Path) -> None:
+    (tmp_path / "ansible.cfg").write_text("[defaults]\ncallback_plugins = $PLUGINS/callbacks\n")
+    author = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    for name in ("one", "two"):
+        env = environment({**author, "PLUGINS": f"/{name}"}, tmp_path)
+        assert env["ANSIBLE_CALLBACK_PLUGINS"] == f"{CALLBACKS}{os.pathsep}/{name}/callbacks"
+
+
+def test_the_configuration_of_a_user_is_read_anew_when_it_has_changed(tmp_path: Path) -> None:
+    (project := tmp_path / "project").mkdir()
+    author = {"PATH": os.environ["PATH"], "HOME": str(tmp_path)}
+    for name in ("one", "another"):
+        (tmp_path / ".ansible.cfg").write_text(f"[defaults]\ncallback_plugins = /{name}\n")
+        assert environment(author, project)["ANSIBLE_CALLBACK_PLUGINS"] == f"{CALLBACKS}{os.pathsep}/{name}"
+
+
+def test_an_encoding_that_ansible_refuses_is_told_by_the_run(tmp_path: Path) -> None:
+    author = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "LC_ALL": "C", "PYTHONCOERCECLOCALE": "0"}
+    assert environment(author, tmp_path)["LC_ALL"] == "C"

@@ -6,6 +6,8 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -100,6 +102,28 @@ def test_doctor_says_what_is_missing_of_ansible_and_ssh(
     monkeypatch.setenv("PATH", str(tmp_path))
     assert main(["doctor"]) == 1
     assert re.search(r"^PROBLEM  ssh +the ssh client is missing", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_without_a_word_it_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([]) == 0
+    said = capsys.readouterr()
+    assert all(re.search(rf"^ +{command.NAME}\b", said.out, re.MULTILINE) for command in COMMANDS)
+    assert said.err == ""
+
+
+def test_it_says_its_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"pytest-bgasync {version('pytest-bgasync')}\n"
+
+
+def test_doctor_says_that_the_folder_in_tmpdir_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
+    assert main(["doctor"]) == 1
+    assert re.search(r"^note +disk +the folder that TMPDIR names cannot be used.*/none$", capsys.readouterr().out, re.M)
 
 
 @pytest.mark.parametrize("words", [[], *([command.NAME] for command in COMMANDS), ["image", "build"]])

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.config import Settings, parse_settings
+from pytest_bgasync.config import Settings, parse_settings, see_that_none_leads_away
 from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.scenario import Limits
 
@@ -158,3 +158,19 @@ def test_durations_are_left_alone_unless_a_ratio_says_otherwise() -> None:
 def test_records_are_kept_when_somebody_asks_for_them() -> None:
     asked = [settings(ledger="/tmp/l"), settings(report="/tmp/r"), settings(baseline="/tmp/b"), settings()]
     assert [one.keeps_records for one in asked] == [True, True, True, False]
+
+
+def test_a_file_outside_of_the_project_is_no_argument_of_its_own(tmp_path: Path) -> None:
+    (here := tmp_path / "here").mkdir()
+    (tmp_path / "ledger").touch()
+    (here / "own").touch()
+    for harmless in (
+        ["--bgasync-ledger=../ledger"],
+        ["--bgasync-ledger", "own"],
+        ["--bgasync-ledger", "../none"],
+        ["../ledger"],
+        ["--bgasync-ledger"],
+    ):
+        see_that_none_leads_away(["-q", *harmless], here)
+    with pytest.raises(UsageProblem, match=r"^--bgasync-ledger: write --bgasync-ledger=../ledger, or pytest looks for"):
+        see_that_none_leads_away(["-q", "--bgasync-ledger", "../ledger"], here)

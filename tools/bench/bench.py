@@ -71,8 +71,10 @@ def side_by_side(ways: Mapping[str, Way], rounds: int, tidy: Way = lambda: None,
 def command(words: list[object], folder: Path, programs: Path = BIN, **env: str) -> None:
     """Run a command to its end, with ``programs`` first on the PATH; its output is shown only where it fails."""
     path = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    # As it is where nobody has set that: each keeps what it has compiled.
+    usual = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     done = subprocess.run(
-        [str(word) for word in words], cwd=folder, env={**os.environ, "PATH": path, **env},
+        [str(word) for word in words], cwd=folder, env={**usual, "PATH": path, **env},
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, text=True,
     )  # fmt: skip
     if done.returncode != 0:
