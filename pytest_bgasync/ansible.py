@@ -86,9 +86,10 @@ def _callback_path(author: Mapping[str, str], cwd: Path) -> list[str]:
 def _ask_ansible(author: Mapping[str, str], cwd: Path) -> list[str]:
     try:
         asked = subprocess.run(
-            # The run itself tells of an encoding that Ansible refuses.
-            [sys.executable, "-c", _ASK], env={**author, "LC_ALL": "C.UTF-8"}, cwd=cwd, capture_output=True, text=True,
-            check=False, stdin=subprocess.DEVNULL, timeout=CONFIGURE,
+            # As the command does, it imports nothing from the folder (-P). The run itself tells of an encoding that
+            # Ansible refuses.
+            [sys.executable, "-P", "-c", _ASK], env={**author, "LC_ALL": "C.UTF-8"}, cwd=cwd,
+            capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL, timeout=CONFIGURE,
         )  # fmt: skip
     except subprocess.TimeoutExpired:
         raise AnsibleProblem(

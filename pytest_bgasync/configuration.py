@@ -23,8 +23,8 @@ _CONFIGURATIONS = ("~/.ansible.cfg", "/etc/ansible/ansible.cfg", "/etc/ansible/p
 
 def configuration(script: str, env: Mapping[str, str], cwd: Path) -> object:
     """Return what tells one configuration from another: all that Ansible looks at when ``script`` imports it."""
-    home = env.get("HOME") or pwd.getpwuid(os.getuid()).pw_dir
-    files = [Path(script), cwd / "ansible.cfg", *(Path(re.sub("^~", home, file)) for file in _CONFIGURATIONS)]
+    home = env.get("HOME") or _home()
+    files = [Path(script), cwd / "ansible.cfg", *(cwd / re.sub("^~", home, file) for file in _CONFIGURATIONS)]
     if "ANSIBLE_CONFIG" in env:
         named = cwd / re.sub("^~(?=/|$)", home, Template(env["ANSIBLE_CONFIG"]).safe_substitute(env))
         files += [named / "ansible.cfg" if file_state(named / "ansible.cfg") else named]
@@ -34,6 +34,14 @@ def configuration(script: str, env: Mapping[str, str], cwd: Path) -> object:
     # Where everybody may write, Ansible does not read what is there.
     states = [*map(file_state, files), file_state(cwd)[3:]]
     return script, cwd, frozenset({**used, **variables}.items()), tuple(states)
+
+
+def _home() -> str:
+    """Return the home of this user; of one that the system does not know, what Ansible takes it for."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_dir
+    except KeyError:
+        return "~"
 
 
 def _text(path: Path) -> str:

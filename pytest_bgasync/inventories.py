@@ -80,7 +80,8 @@ def hosts_of(inventory: Path, env: Mapping[str, str], cwd: Path) -> tuple[str, .
 def _read(inventory: Path, env: frozenset[tuple[str, str]], cwd: Path) -> dict[str, Any]:
     """Read an inventory, once a session: it costs what starting Ansible costs."""
     with subprocess.Popen(
-        [sys.executable, "-c", _ASK, str(inventory)],
+        # As the command does, it imports nothing from the folder (-P).
+        [sys.executable, "-P", "-c", _ASK, str(inventory)],
         env={**dict(env), "ANSIBLE_INVENTORY_UNPARSED_FAILED": "true"}, cwd=cwd, text=True,
         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
     ) as asked:  # fmt: skip

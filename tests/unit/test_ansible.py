@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import sys
 import sysconfig
 from importlib.metadata import PackageNotFoundError
@@ -12,6 +13,7 @@ import pytest
 
 from pytest_bgasync import ansible
 from pytest_bgasync.ansible import CALLBACKS, ansible_playbook, ansible_version, environment, project_folder
+from pytest_bgasync.configuration import configuration
 from pytest_bgasync.errors import AnsibleProblem
 
 
@@ -98,6 +100,30 @@ def test_the_configuration_of_a_user_is_read_anew_when_it_has_changed(tmp_path: 
     for name in ("one", "another"):
         (tmp_path / ".ansible.cfg").write_text(f"[defaults]\ncallback_plugins = /{name}\n")
         assert environment(author, project)["ANSIBLE_CALLBACK_PLUGINS"] == f"{CALLBACKS}{os.pathsep}/{name}"
+
+
+@pytest.mark.parametrize("shadow", ["yaml.py", "ansible/__init__.py"])
+def test_what_lies_in_the_folder_of_a_run_is_not_imported_for_its_configuration(tmp_path: Path, shadow: str) -> None:
+    (tmp_path / "ansible.cfg").write_text("[defaults]\ncallback_plugins = ./theirs\n")
+    (tmp_path / shadow).parent.mkdir(exist_ok=True)
+    (tmp_path / shadow).write_text("raise SystemExit('imported')")
+    env = environment({"PATH": os.environ["PATH"], "HOME": str(tmp_path)}, tmp_path)
+    assert env["ANSIBLE_CALLBACK_PLUGINS"] == f"{CALLBACKS}{os.pathsep}{tmp_path}/theirs"
+
+
+def test_a_user_that_the_system_does_not_know_has_a_configuration_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def unknown(uid: int) -> None:
+        raise KeyError(f"getpwuid(): uid not found: {uid}")
+
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+    (tmp_path / "~").mkdir()  # where Ansible looks then
+    keys = []
+    for text in ("", "[defaults]\n"):
+        (tmp_path / "~/.ansible.cfg").write_text(text)
+        keys.append(configuration(sys.executable, {}, tmp_path))
+    assert keys[0] != keys[1]
 
 
 def test_an_encoding_that_ansible_refuses_is_told_by_the_run(tmp_path: Path) -> None:
