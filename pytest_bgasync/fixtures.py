@@ -149,7 +149,7 @@ def bgasync(
         plans = _plans(spec, request, bgasync_service)
         check_names(spec, plans, settings)
         folders = (request.path.parent, settings.root)
-        with narrator.during("looking for the images"):
+        with narrator.during("getting the images"):
             services = [(plan, images.plain_image(plan.image, folders=folders)) for plan in plans]
             wanted = wanted_for(spec, images.host_image, services, folders, settings)
         with narrator.during(wanted.starting):

@@ -82,7 +82,7 @@ def _lines(chosen: Namespace) -> Iterator[Line]:
     settings, line = _settings(chosen)
     yield line
     yield from _looked("fork server", lambda: _fork_server(settings.root))
-    yield from _looked("disk", lambda: _disk(places()))
+    yield from _looked("disk", _temporary)
     named = settings.engine
     try:
         with narrator().during("looking for the container engine"):
@@ -156,9 +156,14 @@ def _fork_server(root: Path) -> Iterator[Line]:
         yield Line(OK, "fork server", "runs are forked from a process that has imported Ansible")
 
 
-def _disk(folders: set[Path]) -> Iterator[Line]:
+def _temporary() -> Iterator[Line]:
+    folders = places()
     if (named := os.environ.get("TMPDIR")) and Path(named).absolute() not in folders:
         yield Line(NOTE, "disk", f"the folder that TMPDIR names cannot be used, another is: {named}")
+    yield from _disk(folders)
+
+
+def _disk(folders: set[Path]) -> Iterator[Line]:
     for folder in sorted(folders):
         free = shutil.disk_usage(folder).free
         text = f"{free / 1e9:.1f} GB free in {folder}"

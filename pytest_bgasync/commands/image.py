@@ -48,7 +48,7 @@ def _build(chosen: Namespace) -> None:
     for number, named in enumerate(engines):
         with closing(find(named=named)) as engine, closing(Shelves(engines[:number])) as shelves:
             images = Images(engine, tell, shelves)
-            with tell.during("looking for the images"):
+            with tell.during("getting the images"):
                 # Localhost, services and folders with a Dockerfile stand on the default image.
                 names = dict.fromkeys([images.target(), images.host_image(wanted, folders=(Path.cwd(), settings.root))])
             for name in names:

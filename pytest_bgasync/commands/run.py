@@ -158,7 +158,7 @@ def _scenario(spec: Spec, settings: Settings, folders: Sequence[Path], tell: Nar
         key = make_key(keys)
         shelves = stack.enter_context(closing(Shelves(*settings.other_engines)))
         images = Images(engine, tell, shelves)
-        with tell.during("looking for the images"):
+        with tell.during("getting the images"):
             wanted: Wanted = wanted_for(spec, images.host_image, [], folders, settings)
         scenario = Scenario(engine, key, settings.limits, Authority(), wanted)
         stack.enter_context(closing(scenario))

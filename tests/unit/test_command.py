@@ -9,13 +9,15 @@ import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 from pytest_bgasync.cli import main
-from pytest_bgasync.commands import COMMANDS
+from pytest_bgasync.commands import COMMANDS, doctor
 from pytest_bgasync.commands.run import parse_hosts
+from pytest_bgasync.engine import Engine
 
 
 @pytest.fixture(autouse=True)
@@ -124,6 +126,19 @@ def test_doctor_says_that_the_folder_in_tmpdir_is_not_there(
     monkeypatch.setenv("TMPDIR", str(tmp_path / "none"))
     assert main(["doctor"]) == 1
     assert re.search(r"^note +disk +the folder that TMPDIR names cannot be used.*/none$", capsys.readouterr().out, re.M)
+
+
+def test_doctor_says_nothing_of_tmpdir_where_it_looks_at_the_disk_of_the_engine(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    root = tmp_path / "docker"
+    root.mkdir()
+    client = SimpleNamespace(info=lambda: {"DockerRootDir": str(root)}, version=lambda: {"Version": "1"})
+    engine = SimpleNamespace(client=client, podman=False, started=False, url="unix:///docker.sock")
+    said = [line.text for line in doctor._engine(cast(Engine, engine), None) if line.thing == "disk"]
+    assert len(said) == 1
+    assert said[0].partition(":")[0].endswith(f"free in {root}")
 
 
 @pytest.mark.parametrize("words", [[], *([command.NAME] for command in COMMANDS), ["image", "build"]])
