@@ -15,6 +15,17 @@ def test_a_host_may_use_only_so_much_and_listens_to_this_machine_only(bgasync: L
         assert [port["HostIp"] for port in attrs["NetworkSettings"]["Ports"]["22/tcp"]] == ["127.0.0.1"]
 
 
+def test_a_host_has_what_playbooks_call_and_neither_cron_nor_privileges(bgasync: Lab) -> None:
+    packages = "python3 openssh-server sudo acl curl ca-certificates procps iproute2 logrotate"
+    installed = bgasync.host.run(f"dpkg-query --show --showformat '${{db:Status-Status}} ' {packages}")
+    assert installed.stdout.split() == ["installed"] * len(packages.split()), installed.stderr
+    assert bgasync.host.run("command -v cron crond anacron").stdout == ""
+    for host in (bgasync.host, bgasync.localhost):
+        settings = host.container.attrs["HostConfig"]
+        assert not settings["Privileged"]
+        assert not settings["CapAdd"]
+
+
 def test_ansible_pipelines(bgasync: Lab) -> None:
     run = bgasync.run_text("- {hosts: all, gather_facts: false, tasks: [{command: 'true'}]}", args=["-vvv"])
     assert "EXEC" in run.stdout
