@@ -9,7 +9,8 @@ from contextlib import suppress
 from pytest_bgasync.errors import BgasyncError
 from pytest_bgasync.scenario import Scenario, Wanted, wait_for
 
-#: How many hosts the workers of a session may start ahead, together; larger scenarios start when they are asked for.
+#: How many hosts the workers of a session may start ahead, together, though one each at least; larger scenarios start
+#: when they are asked for.
 MOST = 20
 
 

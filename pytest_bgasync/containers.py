@@ -184,7 +184,7 @@ class Container:
             raise HostProblem(f"{self.label} went away during a command: {reason(error)}") from None
         if state["ExitCode"] is None:
             raise HostProblem(f"{self.label} went away during the command {_shown(command)}")
-        silent = not any(output.values()) and not state["Pid"]  # a command that began had a pid
+        silent = not any(output.values()) and not state.get("Pid")  # a command that began had a pid
         if state["ExitCode"] in (126, 127) and (output[1].startswith(ENGINE_SAYS) or silent):
             # The engine says so in the place of the command's output, or not at all.
             why = output[1].decode(errors="replace").strip() or f"is there a user {user!r}?"

@@ -59,7 +59,9 @@ THEIRS = """\
 ## The usual naive forms
 
 The same scenarios as they are often written (`tests/scenarios/naive_*.yml`). For the playbooks that are not listed
-the usual form treats the ways in which a job ends as ours does.
+the usual form treats the ways in which a job ends as ours does. Nor listed are the jobs that nobody asks for,
+the alert of `naive_error_handling.yml` and the deployment of `naive_rolling_early.yml`: the play goes on whatever
+becomes of them, and the harness tells of them as uncollected.
 """
 
 

@@ -57,15 +57,20 @@ def service() -> Iterator[str]:
             process = subprocess.Popen(
                 ["podman", "system", "service", "--time=0", url], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env={**os.environ, "CONTAINERS_CONF": f"{folder}/containers.conf"},
+                start_new_session=True,  # at Ctrl-C, pytest removes its hosts by it
             )  # fmt: skip
         try:
-            Deadline(START).wait_for(
-                lambda: (Path(folder) / "socket").exists() or process.poll() is not None, every=0.1
-            )
+            up = Path(folder) / "socket"
+            Deadline(START).wait_for(lambda: up.exists() or process.poll() is not None, every=0.1)
+            if not up.exists():
+                raise BgasyncError(f"its service did not start: {(Path(folder) / 'log').read_text().strip()}")
             yield url
         finally:
             process.terminate()
-            process.wait(START)
+            try:
+                process.wait(START)
+            except subprocess.TimeoutExpired:
+                process.kill()
 
 
 def copy_images(podman: Engine) -> None:
@@ -86,7 +91,12 @@ def main() -> int:
             with closing(find(named=url)) as podman:
                 copy_images(podman)
             command = [sys.executable, "-m", "pytest", "--bgasync-engine", url, *sys.argv[1:]]
-            return subprocess.run(command, check=False).returncode
+            with subprocess.Popen(command) as tests:
+                while True:
+                    try:
+                        return tests.wait()
+                    except KeyboardInterrupt:  # they have heard it, too
+                        continue
     except BgasyncError as problem:
         sys.stderr.write(f"podman: {problem}\n")
         return 1

@@ -57,7 +57,6 @@ def test_a_playbook_that_loses_its_rollback_at_the_timeout_only(inner: Inner) ->
     )
 
 
-@pytest.mark.thorough
 def test_an_outcome_that_did_not_come_about_fails_the_test(inner: Inner) -> None:
     inner.test(
         """

@@ -183,9 +183,12 @@ def hosts() -> Times:
                 made.clear()
 
         ways = {"one by one": one_by_one, "side by side": together, "pytest-bgasync": ours}
-        for number in (1, 5, 20, 50):
-            of_number = {f"{number} hosts, {name}": partial(way, number) for name, way in ways.items()}
-            times |= side_by_side(of_number, 3, tidy)
+        try:
+            for number in (1, 5, 20, 50):
+                of_number = {f"{number} hosts, {name}": partial(way, number) for name, way in ways.items()}
+                times |= side_by_side(of_number, 3, tidy)
+        finally:
+            tidy()
     return times
 
 
