@@ -76,7 +76,7 @@ def project_folder(playbook_folder: Path, root: Path) -> Path:
 
 def _callback_path(author: Mapping[str, str], cwd: Path) -> list[str]:
     """Return the folders of callback plugins that the author has; Ansible is asked once for each configuration."""
-    # Each word of the key but the command, for which the interpreter stands that is asked.
+    # It is this interpreter that reads the configuration here, not the command.
     key = configuration(sys.executable, author, cwd)
     if key not in _asked:
         _asked[key] = _ask_ansible(author, cwd)

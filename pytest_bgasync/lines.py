@@ -30,10 +30,10 @@ class Lines:
         with self._lock, suppress(OSError):
             if self._file is None or (reporter := self._reporter()) is None:
                 return
-            begun = self._dots if self._worker else reporter.currentfspath is not None
-            if begun and not self._worker:
+            begun = self._dots
+            if not self._worker:
                 # As reporter.ensure_newline() does, which would write to where output is captured.
-                reporter.currentfspath = None
+                begun, reporter.currentfspath = reporter.currentfspath is not None, None
             os.write(self._file, f"{os.linesep if begun else ''}bgasync: {line}\n".encode())
 
     def close(self) -> None:
