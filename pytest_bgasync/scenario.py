@@ -202,7 +202,8 @@ class Scenario:
         if not self.kept or self.engine.near:
             return {}
         assert self._record is not None
-        through = [sys.executable, "-m", "pytest_bgasync.through", self.engine.url]
+        # From wherever it is pasted, it imports nothing of what lies there (-P).
+        through = [sys.executable, "-P", "-m", "pytest_bgasync.through", self.engine.url]
         return {name: [*through, container] for name, container in self._record.hosts.items()}
 
     def _write_ssh_config(self) -> None:

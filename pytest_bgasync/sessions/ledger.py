@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from pytest_bgasync.errors import BgasyncError
 from pytest_bgasync.ledger import Ledger, Record, outcome
 
 
@@ -84,7 +85,10 @@ class Keeping:
     def take(self, record: Record) -> None:
         """Write what came of a test."""
         if self._ledger is None:
-            self._ledger = Ledger(self._path)
+            try:
+                self._ledger = Ledger(self._path)
+            except BgasyncError as problem:  # the folder was there when the session began
+                raise pytest.UsageError(str(problem)) from None
             self._ledger.write(self._first)
         self._ledger.write(record)
 

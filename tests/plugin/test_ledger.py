@@ -114,3 +114,21 @@ def test_a_ledger_outside_of_the_project_leads_nobody_away_from_it(
     assert ended.rc == pytest.ExitCode.USAGE_ERROR
     ended.assert_says(f"--bgasync-ledger: write --bgasync-ledger={outside}, or pytest looks for its ini file above")
     inner.run("-n", "1", f"--bgasync-ledger={outside}").assert_passed(1)
+
+
+@pytest.mark.parametrize("xdist", [[], ["-n", "1"]])
+def test_a_ledger_whose_folder_goes_while_tests_run_ends_the_session_with_one_sentence(
+    inner: Inner, xdist: list[str]
+) -> None:
+    (inner.path / "out").mkdir()
+    inner.conftest(
+        """
+        def pytest_sessionfinish(session):
+            if not hasattr(session.config, "workerinput"):
+                (session.config.rootpath / "out").rmdir()
+        """
+    )
+    inner.test("def test_one():\n    pass")
+    ended = inner.run(*xdist, "--bgasync-ledger", "out/l.jsonl")
+    assert ended.rc == pytest.ExitCode.USAGE_ERROR, ended.output
+    ended.assert_says("--bgasync-ledger: ")
