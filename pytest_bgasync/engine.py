@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
@@ -42,6 +43,8 @@ FAILURES = (DockerException, OSError)
 #: How Docker and Podman begin the line that says why they end; a stack may follow it.
 _LAST_WORDS = re.compile(r"panic: |fatal error: |failed to start daemon|Error: |time=.* level=fatal ")
 
+#: How the address of a socket of this machine begins.
+LOCAL = "unix://"
 #: Where Docker listens, and its command looks for it.
 USUAL = "/var/run/docker.sock"
 OPTION = "--bgasync-engine"
@@ -265,7 +268,19 @@ class Client(docker.DockerClient):
 
 
 def _client(timeout: int, base_url: str, tls: docker.tls.TLSConfig | bool = False) -> docker.DockerClient:
+    if base_url.startswith(LOCAL):
+        _knock("/" + base_url.removeprefix(LOCAL).lstrip("/"), timeout)
     return Client(base_url=base_url, tls=tls, timeout=timeout, max_pool_size=POOL)
+
+
+def _knock(path: str, timeout: int) -> None:
+    """Raise DockerException where nobody listens; docker's own try would leave its socket open."""
+    with socket.socket(socket.AF_UNIX) as knocking:
+        knocking.settimeout(timeout)
+        try:
+            knocking.connect(path)
+        except OSError as error:
+            raise DockerException(str(error)) from error
 
 
 def _addresses(environ: Mapping[str, str]) -> Iterator[tuple[str, docker.tls.TLSConfig | bool]]:
@@ -274,7 +289,7 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[tuple[str, docker.tls.TLS
         yield str(context.Host), context.TLSConfig or False
     home = Path(environ.get("HOME", "/nonexistent"))
     runtime = _runtime(environ)
-    for socket in (
+    for path in (
         Path(USUAL),
         runtime / "docker.sock",
         home / ".docker/run/docker.sock",
@@ -284,11 +299,11 @@ def _addresses(environ: Mapping[str, str]) -> Iterator[tuple[str, docker.tls.TLS
         runtime / "podman/podman.sock",
     ):
         try:
-            there = socket.is_socket()
+            there = path.is_socket()
         except PermissionError:
             there = False
         if there:
-            yield f"unix://{socket}", False
+            yield f"{LOCAL}{path}", False
 
 
 def _runtime(environ: Mapping[str, str]) -> Path:
@@ -374,6 +389,7 @@ class Service:
         self._users = FileLock("engine-users")
         self._note = cache_folder() / "engine.json"
         self.log = cache_folder() / "engine.log"
+        self._started: psutil.Popen | None = None
 
     def join(self) -> None:
         """Become a user; while somebody ends the engine, wait."""
@@ -434,7 +450,8 @@ class Service:
             _systemctl("stop", f"{note['unit']}.socket", note["unit"])
             return
         with suppress(psutil.NoSuchProcess):
-            process = psutil.Process(int(note["pid"]))
+            pid, own = int(note["pid"]), self._started
+            process = own if own is not None and own.pid == pid else psutil.Process(pid)
             process.send_signal(signal.SIGTERM)
             try:
                 process.wait(START)

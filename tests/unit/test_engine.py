@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import re
@@ -64,6 +65,7 @@ def machine(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mac
         return SimpleNamespace(name=name or "mine", Host=places[name], TLSConfig=None) if name in places else None
 
     is_dir: Callable[[Path], bool] = Path.is_dir
+    monkeypatch.setattr(engine, "_knock", lambda *_: None)
     monkeypatch.setattr(engine, "Client", client)
     monkeypatch.setattr(ContextAPI, "get_context", context)
     monkeypatch.setattr(Path, "is_socket", lambda path: f"unix://{path}" in machine.sockets)
@@ -390,6 +392,22 @@ def test_an_engine_that_never_answers_is_one_sentence(
             match=r"^no container engine answers at DOCKER_HOST=unix:///.*socket \(timed out\): start it",
         ):
             find({"DOCKER_HOST": f"unix://{folder}/socket"})
+
+
+def test_nobody_at_a_socket_leaves_no_file_open(cache: Path, tmp_path: Path) -> None:
+    assert cache.parent.parent == tmp_path
+    with tempfile.TemporaryDirectory() as folder:
+        with socket.socket(socket.AF_UNIX) as deaf:
+            deaf.bind(f"{folder}/socket")
+        gc.collect()
+        gc.disable()  # what only a collection closes is open until then
+        try:
+            before = psutil.Process().num_fds()
+            with pytest.raises(EngineNotFound, match=r"\(Connection refused\)"):
+                find({"DOCKER_HOST": f"unix://{folder}/socket"})
+            assert psutil.Process().num_fds() == before
+        finally:
+            gc.enable()
 
 
 def test_a_context_that_is_named_has_to_be_there(machine: Machine) -> None:
