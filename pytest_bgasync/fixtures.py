@@ -25,7 +25,7 @@ from pytest_bgasync.images import Images
 from pytest_bgasync.lab import Lab, Places
 from pytest_bgasync.ledger import plain, seen_by
 from pytest_bgasync.narrator import Narrator
-from pytest_bgasync.opening import check_names, open_engine, prepare, wanted_for, with_inventory
+from pytest_bgasync.opening import check_names, open_engine, payloads, prepare, wanted_for, with_inventory
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.owner import make_folder
 from pytest_bgasync.scenario import Scenario, Wanted
@@ -104,7 +104,8 @@ def _bgasync_authority() -> Authority:
 @pytest.fixture(scope="session")
 def _bgasync_starter(pytestconfig: pytest.Config) -> Iterator[Starter]:
     settings = pytestconfig.stash[SETTINGS]
-    starter = Starter(pytestconfig.stash[NARRATOR], forks=settings.fork)
+    shared = payloads() if settings.fork else None
+    starter = Starter(pytestconfig.stash[NARRATOR], forks=settings.fork, payloads=shared)
     with closing(starter), ThreadPoolExecutor(max_workers=1) as thread:
         thread.submit(prepare, starter, settings)
         yield starter

@@ -268,6 +268,7 @@ class Lab:
             earlier=self.jobs,
             deadline=deadline,
             clock=self.clock,
+            payloads=self._starter.payloads,
             narrator=self._narrator,
         )
         self._orders.append(order)

@@ -14,6 +14,7 @@ from pytest_bgasync.engine import Engine, find
 from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.inventories import find_inventory, hosts_of
+from pytest_bgasync.locks import cache_folder
 from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.scenario import Wanted
 from pytest_bgasync.services import Plan
@@ -33,6 +34,11 @@ def open_engine(named: str | None, narrator: Narrator) -> Engine:
         engine.close()
         raise
     return engine
+
+
+def payloads() -> Path:
+    """Return the folder in which runs share what Ansible finds out about its modules; raises BgasyncError."""
+    return cache_folder() / "payloads"
 
 
 def prepare(starter: Starter, settings: Settings) -> None:

@@ -44,6 +44,8 @@ class Order:
     deadline: float
     """Real seconds."""
     clock: Clock
+    payloads: Path | None = None
+    """Where runs share what Ansible finds out about its modules; None where each finds it out anew."""
     narrator: Narrator = field(default_factory=Narrator)
     """Is told what takes long."""
 
@@ -58,6 +60,7 @@ class Order:
             "limit_floor": LIMIT_FLOOR,
             "limits": dict(self.limits),
             "connections": {name: dict(variables) for name, variables in self.connections.items()},
+            "payloads": str(self.payloads) if self.payloads else None,
             "gate": str(gate) if gate else None,
             "pause_before": list(self.pause_before),
             "fate": self.fates.contract() if self.fates else None,

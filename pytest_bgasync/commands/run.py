@@ -20,7 +20,7 @@ from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.images import Images
 from pytest_bgasync.lab import Lab, Places, RunOptions
 from pytest_bgasync.narrator import Narrator
-from pytest_bgasync.opening import check_names, open_engine, wanted_for, with_inventory
+from pytest_bgasync.opening import check_names, open_engine, payloads, wanted_for, with_inventory
 from pytest_bgasync.owner import make_folder
 from pytest_bgasync.playbooks import check_playbook, find_playbook
 from pytest_bgasync.player import StoppedRun
@@ -101,7 +101,7 @@ def work(chosen: Namespace) -> int:
     with ExitStack() as stack:
         scenario = stack.enter_context(_scenario(spec, settings, (here, settings.root), tell))
         # Ansible says itself how far it has come, and one run is not worth a server to fork it from.
-        starter = stack.enter_context(closing(Starter(note, forks=False)))
+        starter = stack.enter_context(closing(Starter(note, forks=False, payloads=payloads())))
         lab = Lab(scenario, spec, places, clock, settings.deadline, starter, Narrator())
         scenario.open(clock, lambda: lab.jobs, f"bgasync run {chosen.playbook}")
         running = lab.start(chosen.playbook, **_run_options(chosen))

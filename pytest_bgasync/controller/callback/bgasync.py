@@ -15,7 +15,16 @@ from ansible.plugins.callback import CallbackBase
 from ansible.release import __version__ as ansible_version
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-from bgasync_controller import begun, clock, connections, events, gate, jobs, workers  # found by the line above
+from bgasync_controller import (  # found by the line above
+    begun,
+    clock,
+    connections,
+    events,
+    gate,
+    jobs,
+    payloads,
+    workers,
+)
 
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not typed
@@ -39,6 +48,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         jobs.install(run, self._events, self._gate)
         begun.install(self._events)
         connections.install(run["connections"])
+        payloads.install(run["payloads"])
         self._events.write("run_started", ansible_version=ansible_version, pid=os.getpid())
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
