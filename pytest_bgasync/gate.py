@@ -18,10 +18,10 @@ class Stop:
         self.place = place
         self._connection = connection
 
-    def release(self) -> None:
-        """Let it go on."""
+    def release(self, answer: object = None) -> None:
+        """Let it go on, with an answer for it as JSON can hold one."""
         with suppress(OSError):
-            self._connection.sendall(b"\n")
+            self._connection.sendall(json.dumps(answer).encode() + b"\n")
         self._connection.close()
 
 

@@ -29,7 +29,7 @@ from pytest_bgasync.running import Running
 from pytest_bgasync.runs import Run
 from pytest_bgasync.scenario import Scenario
 from pytest_bgasync.services import Service
-from pytest_bgasync.spec import LOCAL_NAMES, WEBHOOKS, Spec
+from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST, WEBHOOKS, Spec
 from pytest_bgasync.tasks import listing
 from pytest_bgasync.traffic import Traffic
 from pytest_bgasync.webhooks import Webhooks
@@ -122,9 +122,20 @@ class Lab:
 
     @property
     def localhost(self) -> Host:
-        """The container that stands for the controller: delegate_to localhost lands there."""
-        assert self._scenario.localhost is not None
+        """The container that stands for the controller: delegate_to localhost lands there.
+
+        It starts when a test or a task needs it first. Raises HostProblem when it does not come up.
+        """
+        if self._scenario.localhost is None:
+            with self._narrator.during("waiting until localhost answers"):
+                return self._scenario.start_localhost()
         return self._scenario.localhost
+
+    @property
+    def machines(self) -> Mapping[str, Host]:
+        """The hosts by their names, and localhost where it is up."""
+        local = self._scenario.localhost
+        return self.hosts if local is None else {**self.hosts, LOCALHOST: local}
 
     @property
     def webhooks(self) -> Webhooks:
@@ -162,7 +173,8 @@ class Lab:
 
         Raises UsageProblem for options that cannot be meant, AnsibleProblem when Ansible is missing
         or cannot read its configuration, PlaybookProblem when it is missing, is no playbook or matches no host, and
-        PlaybookDeadline or PlaybookKilled, with what was known until then, when it did not come to its own end.
+        PlaybookDeadline or PlaybookKilled, with what was known until then, when it did not come to its own end; their
+        base, StoppedRun, when a task needed localhost and that did not come up.
         """
         return self.start(playbook, **options).wait()
 
@@ -262,6 +274,7 @@ class Lab:
             hosts=tuple(self.hosts),
             limit=options.get("limit"),
             connections=self._scenario.connections(),
+            localhost=self._local_connections,
             limits=limits,
             pause_before=tuple(pause_before),
             fates=self.fates,
@@ -283,6 +296,10 @@ class Lab:
         hosts = {name: self._scenario.variables(name) for name in self.hosts}
         path.write_text(json.dumps(generated(hosts, self._spec.groups), indent=2))
         return path
+
+    def _local_connections(self) -> Mapping[str, Mapping[str, Any]]:
+        assert self.localhost  # so that it is told what is waited for
+        return self._scenario.local_connections()
 
     def _find_host(self, name: str) -> Host | None:
         return self.localhost if name in LOCAL_NAMES else self.hosts.get(name)

@@ -39,14 +39,13 @@ def seen_by(lab: Lab, account: Account | None, strict: Collection[str], root: Pa
     if isinstance(receiver, Webhooks):
         with suppress(HostProblem):  # it may have ended: then nobody knows
             requests = webhooks_of(receiver.requests)
-    machines = {**lab.hosts, "localhost": lab.localhost}
     return {
         "zero": lab.clock.zero,
         "time_scale": lab.clock.scale,
         "hosts": list(lab.hosts),
         "runs": runs_of(lab.runs, lab.clock, root, account.declared if account else ()),
         "findings": findings_of(account.findings, strict) if account else [],
-        "deeds": {name: deeds_of(machine.deeds, lab.clock) for name, machine in machines.items() if machine.deeds},
+        "deeds": {name: deeds_of(machine.deeds, lab.clock) for name, machine in lab.machines.items() if machine.deeds},
         "webhooks": requests,
         "traffic": traffic_of(lab.streams),
     }

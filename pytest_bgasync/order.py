@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ from pytest_bgasync.clock import LIMIT_FLOOR, Clock
 from pytest_bgasync.fates import Fates
 from pytest_bgasync.jobs import Job
 from pytest_bgasync.narrator import Narrator
+from pytest_bgasync.spec import LOCAL_NAMES
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,9 @@ class Order:
     limit: str | None
     """The pattern of hosts it was limited to, for messages."""
     connections: Mapping[str, Mapping[str, Any]]
-    """For each name a task may reach, the connection variables of its container."""
+    """For each name a task may reach, the connection variables of its container; of localhost once it is up."""
+    localhost: Callable[[], Mapping[str, Mapping[str, Any]]]
+    """Lets localhost be up; returns the connection variables for each of its names, or raises HostProblem."""
     limits: Mapping[str, float]
     pause_before: Sequence[str]
     """The tasks before which it stops until it is told to go on."""
@@ -60,6 +63,7 @@ class Order:
             "limit_floor": LIMIT_FLOOR,
             "limits": dict(self.limits),
             "connections": {name: dict(variables) for name, variables in self.connections.items()},
+            "local_names": list(LOCAL_NAMES),
             "payloads": str(self.payloads) if self.payloads else None,
             "gate": str(gate) if gate else None,
             "pause_before": list(self.pause_before),

@@ -39,7 +39,7 @@ PLAYS_NOTHING = {"--syntax-check", "--list-tasks", "--list-tags", "--list-hosts"
 
 
 class StoppedRun(BgasyncError):
-    """A run that did not come to its own end.
+    """A run that did not come to its own end, or not as it would have.
 
     ``run`` holds what was known until then.
     """
@@ -70,14 +70,15 @@ class Player:
     started: float = field(default_factory=time.monotonic)
     stops: list[Stop] = field(default_factory=list)
     _pauses: list[Activity] = field(default_factory=list, init=False)
+    _problem: BgasyncError | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         order = self.order
         self.patience = Deadline(order.deadline)
-        self._gate = Gate(order.folder / "gate", self._arrived) if order.pause_before or order.fates else None
+        self._gate = Gate(order.folder / "gate", self._arrived)
         # The callback ends its process when this connection closes, as it does when this process dies.
         self._leash, theirs = socket.socketpair()
-        contract = order.contract(order.folder / "events.jsonl", self._gate.path if self._gate else None)
+        contract = order.contract(order.folder / "events.jsonl", self._gate.path)
         (order.folder / "run.json").write_text(json.dumps(contract))
         own = {"BGASYNC_RUN": str(order.folder / "run.json"), "ANSIBLE_LOCAL_TEMP": str(order.folder / "tmp")}
         with theirs:
@@ -114,11 +115,14 @@ class Player:
     def result(self) -> Run:
         """Return what came of a run that has ended by itself.
 
-        Raises PlaybookKilled, PlaybookProblem, AnsibleProblem or UsageProblem.
+        Raises PlaybookKilled, PlaybookProblem, AnsibleProblem, UsageProblem, and StoppedRun where a task needed
+        localhost and that did not come up.
         """
         order, rc = self.order, self._process.wait()
         self._leash.close()
         run = self._run()
+        if self._problem is not None:
+            raise StoppedRun(f"playbook {order.playbook} needed localhost: {self._problem}", run)
         if (killed := _killed(run, rc)) is not None:
             end_processes(order.folder)
             raise PlaybookKilled(
@@ -151,7 +155,13 @@ class Player:
         self.patience = Deadline(0)
 
     def _arrived(self, stop: Stop) -> None:
-        if stop.place["point"] == "launch" and self.order.fates:
+        if stop.place["point"] == "localhost":
+            try:
+                stop.release(self.order.localhost())
+            except BgasyncError as problem:
+                self._problem = problem
+                stop.release()
+        elif stop.place["point"] == "launch" and self.order.fates:
             self.order.fates.meet(stop)
         else:
             where = next((name for name in self.order.pause_before if name in stop.place["names"]), "a task")
@@ -162,8 +172,7 @@ class Player:
     def _run(self) -> Run:
         for pause in self._pauses:
             pause.end()
-        if self._gate:
-            self._gate.close()
+        self._gate.close()
         wall = time.monotonic() - self.started
         rc = -signal.SIGKILL if self._process.returncode is None else self._process.returncode
         return Run(self.order, rc, self.began, wall, self.hosts, self.patience, self.known)

@@ -1,12 +1,14 @@
-"""The network and the containers of one test: up together, gone together."""
+"""The network and the containers of one test: up together, localhost when it is needed; gone together."""
 
 from __future__ import annotations
 
 import shutil
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +83,12 @@ class Scenario:
         self._record: Record | None = None
         self._closing = False
         self._starters = ThreadPoolExecutor(max_workers=SIDE_BY_SIDE)
+        self._dns: dict[str, Any] = {}  # of all containers, where webhooks are received
+        self._given: Callable[[str], Host] | None = None  # makes the hosts of the test that has it
+        self._local = threading.Lock()
         self._containers: list[Container] = []
         self._guests: list[Container] = []  # those of them that are in the namespaces of another
-        self._machines: dict[str, Container] = {}  # those of hosts, and of localhost
+        self._machines: dict[str, Container] = {}  # those of hosts, and of localhost once it is up
         self._addresses: dict[str, tuple[str, int]] = {}  # at which those greet over ssh
         self._reach = Reach(engine, self._network, self._start_gateway)
         self._receiver: Container | None = None  # of webhooks
@@ -94,7 +99,7 @@ class Scenario:
         self.localhost: Host | None = None
 
     def up(self) -> None:
-        """Start all containers side by side and wait until each answers, or is ready.
+        """Start all containers but localhost side by side and wait until each answers, or is ready.
 
         Raises HostProblem.
         """
@@ -107,16 +112,14 @@ class Scenario:
                 f"the network of the scenario could not be created ({reason(error)}): remove networks that nothing uses"
                 " (bgasync clean removes those of dead runs)"
             ) from None
-        more: dict[str, Any] = {}
         if wanted.webhooks:
             # First, because it is the name server of all others.
             self._receiver = self._start_webhooks(wanted.helper, wanted.webhooks, Deadline(wanted.boot))
-            more["dns"] = [self._receiver.ip(self._network)]
+            self._dns["dns"] = [self._receiver.ip(self._network)]
         deadline = Deadline(wanted.boot)
-        images = {**dict(wanted.hosts), LOCALHOST: wanted.localhost}
         starts: list[Future[Any]] = [
-            *(self._starters.submit(self._start_host, name, images[name], deadline, more) for name in images),
-            *(self._starters.submit(self._start_service, *service, wanted.helper, more) for service in wanted.services),
+            *(self._starters.submit(self._start_host, *host, deadline) for host in wanted.hosts),
+            *(self._starters.submit(self._start_service, *service, wanted.helper) for service in wanted.services),
         ]
         for start in starts:
             wait_for(start)
@@ -124,15 +127,33 @@ class Scenario:
 
     def open(self, clock: Clock, jobs: Callable[[], Jobs], test: str) -> None:
         """Give what is up to a test, whose clock begins now; ``jobs`` returns those of its runs."""
-        containers = {name: self._machines[name].name for name in [*dict(self._wanted.hosts), LOCALHOST]}
+        self._given = partial(self._host, clock=clock, jobs=jobs)
+        names = list(dict(self._wanted.hosts))
+        containers = {name: self._machines[name].name for name in names}
         self._record = Record(self._number, test, self.engine.url, containers)
         self._record.write(self.folder)
-        hosts = {name: self._host(name, clock, jobs) for name in [*dict(self._wanted.hosts), LOCALHOST]}
-        self.localhost = hosts.pop(LOCALHOST)
-        self.hosts.update(hosts)
+        self.hosts.update({name: self._given(name) for name in names})
         if self._receiver is not None:
             receiver = self._receiver
             self.services[WEBHOOKS] = Webhooks(WEBHOOKS, receiver.ip(self._network), receiver, clock, self.names)
+
+    def start_localhost(self) -> Host:
+        """Return localhost, which is started when it is asked for first: few tests need it. Raises HostProblem."""
+        with self._local:
+            if self.localhost is None:
+                assert self._record is not None
+                assert self._given is not None
+                image, deadline = self._wanted.localhost, Deadline(self._wanted.boot)
+                try:
+                    wait_for(self._starters.submit(self._start_host, LOCALHOST, image, deadline))
+                except (RuntimeError, CancelledError):
+                    raise HostProblem("localhost was asked for when its test had ended") from None
+                self._write_ssh_config()
+                hosts = {**self._record.hosts, LOCALHOST: self._machines[LOCALHOST].name}
+                self._record = replace(self._record, hosts=hosts)
+                self._record.write(self.folder)
+                self.localhost = self._given(LOCALHOST)
+            return self.localhost
 
     @property
     def whole(self) -> bool:
@@ -154,9 +175,14 @@ class Scenario:
         return self.folder / "cp"
 
     def connections(self) -> dict[str, Mapping[str, Any]]:
-        """Return the connection variables for each name that a task may reach."""
-        local = dict.fromkeys(LOCAL_NAMES, self.variables(LOCALHOST))
+        """Return the connection variables for each name that a task may reach, of localhost once it is up."""
+        local = {} if self.localhost is None else self.local_connections()
         return {**{name: self.variables(name) for name in self.hosts}, **local}
+
+    def local_connections(self) -> dict[str, Mapping[str, Any]]:
+        """Return the connection variables for each name of localhost, which is up afterwards; raises HostProblem."""
+        self.start_localhost()
+        return dict.fromkeys(LOCAL_NAMES, self.variables(LOCALHOST))
 
     def variables(self, name: str) -> Mapping[str, Any]:
         """Return the connection variables of a host."""
@@ -179,6 +205,7 @@ class Scenario:
 
         From now on all that leads to the hosts is in the folder, and needs nothing of this process.
         """
+        self.start_localhost()  # a run that is repeated by hand may need it
         assert self._record is not None
         staying = [one for one in self._containers if one is not self._gateway and not one.ended]
         try:
@@ -285,9 +312,9 @@ class Scenario:
             "networking_config": {"EndpointsConfig": {self._network: {"Aliases": list(names)}}},
         }
 
-    def _start_host(self, name: str, image: str, deadline: Deadline, more: Mapping[str, Any]) -> None:
+    def _start_host(self, name: str, image: str, deadline: Deadline) -> None:
         environment = {"BGASYNC_AUTHORIZED_KEY": self._key.public, "BGASYNC_NAME": self._full(name)}
-        if more:
+        if self._dns:
             environment["BGASYNC_CA"] = self._authority.certificate
         published = self._reach.published
         container = self._start(
@@ -302,7 +329,7 @@ class Scenario:
                 **({"ports": [22]} if published else {}),
                 **self._on_network(name),
             },
-            {**({"port_bindings": {22: ("127.0.0.1", None)}} if published else {}), **more},
+            {**({"port_bindings": {22: ("127.0.0.1", None)}} if published else {}), **self._dns},
         )
         self._machines[name] = container
         sure = Deadline(UNSURE)
@@ -342,14 +369,14 @@ class Scenario:
         )
         return self._gateway
 
-    def _start_service(self, plan: Plan, image: str, helper: str, more: Mapping[str, Any]) -> None:
+    def _start_service(self, plan: Plan, image: str, helper: str) -> None:
         """Start a service beside a container of ours, which has its network and ends it.
 
         A service may have any image, so it cannot be asked to end with this process. It lives in the
         process namespace of a container that does, and the kernel ends both together.
         """
         create = {"command": list(HOLD), "entrypoint": [], "user": "0", **self._on_network(*plan.names)}
-        sandbox = self._start(f"service {plan.name}", f"{plan.name}_sandbox", helper, create, more)
+        sandbox = self._start(f"service {plan.name}", f"{plan.name}_sandbox", helper, create, self._dns)
         of_sandbox = f"container:{sandbox.id}"
         words = {} if plan.command is None else {"command": list(plan.command)}
         container = self._start(
@@ -397,7 +424,7 @@ class Scenario:
             raise HostProblem(f"the receiver of webhooks did not start. {container.last_words()}")
         return container
 
-    def _host(self, name: str, clock: Clock, jobs: Callable[[], Jobs]) -> Host:
+    def _host(self, name: str, *, clock: Clock, jobs: Callable[[], Jobs]) -> Host:
         container = self._machines[name]
 
         def answers() -> bool:

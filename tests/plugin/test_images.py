@@ -35,7 +35,10 @@ for step in ("create_container", "start", "inspect_container"):
 
 @pytest.fixture
 def name(bgasync_engine: Engine) -> Iterator[str]:
-    """A name for an image, which is removed after the test with all that was built under it."""
+    """A name for an image, which is removed after the test with all that was built under it, and its containers.
+
+    What two tests build needs the name in it: of the same steps the engine makes one image.
+    """
     name = f"inner-{uuid.uuid4().hex[:12]}"
     yield name
     client = bgasync_engine.client
@@ -136,7 +139,7 @@ def test_an_image_of_another_system_that_lacks_nothing_becomes_a_host(
 
 
 def test_a_host_that_never_answers(inner: Inner, name: str) -> None:
-    inner.file(f"{name}/10-slow", "#!/bin/sh\necho waiting for a disk; exec sleep 600\n").chmod(0o755)
+    inner.file(f"{name}/10-slow", f"#!/bin/sh\n# {name}\necho waiting for a disk; exec sleep 600\n").chmod(0o755)
     inner.file(f"{name}/Dockerfile", "ARG BGASYNC_TARGET\nFROM ${BGASYNC_TARGET}\nCOPY 10-slow /etc/bgasync/boot.d/\n")
     inner.test(TEST.format(image=name, body="pass").replace("bgasync(", "bgasync(['web1'], "))
     ended = inner.run("-o", "bgasync_boot=3")
@@ -151,7 +154,7 @@ def test_a_host_that_never_answers(inner: Inner, name: str) -> None:
 
 
 def test_a_host_whose_start_hangs_ends_with_a_pytest_that_is_killed(inner: Inner, name: str) -> None:
-    inner.file(f"{name}/10-slow", "#!/bin/sh\nexec sleep 600\n").chmod(0o755)
+    inner.file(f"{name}/10-slow", f"#!/bin/sh\n# {name}\nexec sleep 600\n").chmod(0o755)
     inner.file(f"{name}/Dockerfile", "ARG BGASYNC_TARGET\nFROM ${BGASYNC_TARGET}\nCOPY 10-slow /etc/bgasync/boot.d/\n")
     inner.test(TEST.format(image=name, body="pass"))
     run = inner.start("-o", f"bgasync_boot={2 * STUCK}")
@@ -163,7 +166,7 @@ def test_a_host_whose_start_hangs_ends_with_a_pytest_that_is_killed(inner: Inner
 
 
 def test_a_host_that_ends_while_it_starts(inner: Inner, name: str) -> None:
-    inner.file(f"{name}/10-broken", "#!/bin/sh\necho no such disk >&2; exit 3\n").chmod(0o755)
+    inner.file(f"{name}/10-broken", f"#!/bin/sh\n# {name}\necho no such disk >&2; exit 3\n").chmod(0o755)
     inner.file(
         f"{name}/Dockerfile", "ARG BGASYNC_TARGET\nFROM ${BGASYNC_TARGET}\nCOPY 10-broken /etc/bgasync/boot.d/\n"
     )
@@ -172,6 +175,32 @@ def test_a_host_that_ends_while_it_starts(inner: Inner, name: str) -> None:
     assert (ended.rc, ended.counts) == (1, {"errors": 1})
     ended.assert_says("ended while it was starting: see what", "Its output ends with:\nno such disk\n")
     assert "host web1 " in ended.output
+    inner.assert_nothing_left()
+
+
+def test_a_localhost_that_does_not_start_is_told_by_the_run_that_needs_it(inner: Inner, name: str, target: str) -> None:
+    inner.file(
+        f"{name}/Dockerfile", "ARG BGASYNC_TARGET\nFROM ${BGASYNC_TARGET}\nCOPY 10-broken /etc/bgasync/boot.d/\n"
+    )
+    inner.file(f"{name}/10-broken", f"#!/bin/sh\n# {name}\necho no such disk >&2; exit 3\n").chmod(0o755)
+    inner.ini(f"bgasync_image = {name}")
+    inner.test(f"""
+        import pytest
+
+        @pytest.mark.bgasync(image={target!r})
+        def test_one(bgasync):
+            assert bgasync.run_text("- {{hosts: all, tasks: [{{command: 'true'}}]}}").ok
+            tasks = "[{{command: 'true', async: 60, poll: 0}}, {{command: 'true', delegate_to: localhost}}]"
+            bgasync.run_text("- {{hosts: all, gather_facts: false, tasks: " + tasks + "}}")
+    """)
+    ended = inner.run()
+    assert (ended.rc, ended.counts) == (1, {"failed": 1}), ended.output
+    ended.assert_says(
+        "playbook given as text needed localhost: host localhost (image bgasync/",
+        "ended while it was starting: see what",
+        "no such disk",
+    )
+    ended.assert_says("1 background job: 1 succeeded")
     inner.assert_nothing_left()
 
 
@@ -202,7 +231,7 @@ def test_a_folder_image_is_looked_for_beside_the_test_and_then_in_the_rootdir(in
 
 @pytest.mark.parametrize("status", ["", pytest.param("created", marks=pytest.mark.thorough), "running"])
 def test_ctrl_c_ends_a_run_that_waits_for_its_hosts(inner: Inner, name: str, status: str) -> None:
-    inner.file(f"{name}/10-slow", "#!/bin/sh\nexec sleep 600\n").chmod(0o755)
+    inner.file(f"{name}/10-slow", f"#!/bin/sh\n# {name}\nexec sleep 600\n").chmod(0o755)
     inner.file(f"{name}/Dockerfile", "ARG BGASYNC_TARGET\nFROM ${BGASYNC_TARGET}\nCOPY 10-slow /etc/bgasync/boot.d/\n")
     # Longer than these tests have patience: only the interrupt can end it.
     inner.conftest(SLOW)

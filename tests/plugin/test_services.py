@@ -118,7 +118,7 @@ def test_pytest_killed_with_sigkill_leaves_no_service(inner: Inner, bare_image: 
     """)
     run = inner.start()
     run.wait_for((inner.path / "up").exists, "the services are up")
-    assert len(inner.containers("running")) == 5  # host, localhost, receiver, and the service beside ours
+    assert len(inner.containers("running")) == 4  # host, receiver, and the service beside ours
     run.kill()
     assert run.wait().rc == -signal.SIGKILL
     assert inner.bgasync("clean").rc == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_bgasync import Lab, Outcome
+from pytest_bgasync import Engine, Lab, Outcome
 
 pytestmark = pytest.mark.bgasync(hosts=["web1"], time_scale=0.01, strict=False)
 
@@ -65,6 +65,21 @@ def test_local_work_lands_in_the_container_called_localhost(bgasync: Lab, tmp_pa
     assert bgasync.localhost.testinfra.file(f"/tmp/{mark.name}").exists
     assert not Path("/tmp", mark.name).exists()
     assert list(bgasync.hosts) == ["web1"]
+
+
+def test_localhost_starts_when_a_task_needs_it_first(bgasync: Lab, bgasync_engine: Engine) -> None:
+    (network,) = bgasync.host.container.attrs["NetworkSettings"]["Networks"]
+
+    def up() -> int:
+        return len(bgasync_engine.client.networks.get(network).attrs["Containers"])
+
+    assert bgasync.run_text("- {hosts: all, tasks: [{command: 'true', async: 60, poll: 1}]}").ok
+    assert up() == 1
+    delegated = "- {hosts: all, tasks: [{name: Where, command: hostname, delegate_to: localhost, loop: [1, 2]}]}"
+    running = [bgasync.start_text(delegated) for _ in range(2)]
+    for run in [running[0].wait(), running[1].wait(), bgasync.run_text(delegated)]:
+        assert [result.stdout for result in run.results("Where")] == ["localhost"] * 2, run.stdout
+    assert up() == 2
 
 
 def test_all_hosts_are_those_of_the_marker(bgasync: Lab) -> None:

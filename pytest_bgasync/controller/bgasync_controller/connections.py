@@ -1,7 +1,8 @@
 """Lets tasks reach the containers of the scenario and nothing else, whatever the author's variables say.
 
-The implicit localhost is a container too. A host that the scenario does not have gets a name
-that cannot be resolved, so that it is unreachable instead of somebody's real machine.
+The implicit localhost is a container too, which starts when it is needed first. A host that the
+scenario does not have gets a name that cannot be resolved, so that it is unreachable instead of
+somebody's real machine.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ansible.vars.manager import VariableManager
+
+from bgasync_controller.gate import Gate
 
 #: Variables that say the same as one that is set, or ask for what a container does not want.
 OTHERS = (
@@ -25,17 +28,24 @@ OTHERS = (
 )
 
 
-def install(connections: dict[str, dict[str, Any]]) -> None:
-    VariableManager.get_vars = _connected(VariableManager.get_vars, connections)
+def install(connections: dict[str, dict[str, Any]], local_names: list[str], gate: Gate) -> None:
+    """Use ``connections``, by names of hosts; where those of ``local_names`` are missing the harness is asked."""
+
+    def of(name: str) -> dict[str, Any]:
+        if name in local_names and name not in connections:
+            connections.update(gate.stop(point="localhost") or {})
+        return connections.get(name) or _nowhere(name, connections)
+
+    VariableManager.get_vars = _connected(VariableManager.get_vars, of)
 
 
-def _connected(get_vars: Callable[..., Any], connections: dict[str, dict[str, Any]]) -> Callable[..., Any]:
+def _connected(get_vars: Callable[..., Any], of: Callable[[str], dict[str, Any]]) -> Callable[..., Any]:
     def connected(self: Any, play: Any = None, host: Any = None, *args: Any, **kwargs: Any) -> Any:
         variables = get_vars(self, play, host, *args, **kwargs)
         if host is not None:
             for name in OTHERS:
                 variables.pop(name, None)
-            variables.update(connections.get(host.name) or _nowhere(host.name, connections))
+            variables.update(of(host.name))
         return variables
 
     return connected

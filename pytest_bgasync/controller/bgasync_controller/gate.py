@@ -33,15 +33,19 @@ class Gate:
             self._stopped.add(task_id)
             self.stop(point="task", names=sorted(names), task_id=task_id)
 
-    def stop(self, **place: Any) -> None:
-        """Say where the play stands and wait for the answer; the clock of a task's ``timeout`` stands still, too."""
+    def stop(self, **place: Any) -> Any:
+        """Say where the play stands, wait for the answer and return it; None where there is none.
+
+        The clock of a task's ``timeout`` stands still, too.
+        """
         if self._path is None:
-            return
+            return None
         left, _ = signal.setitimer(signal.ITIMER_REAL, 0)
         try:
             with socket.socket(socket.AF_UNIX) as connection:
                 connection.connect(self._path)
                 connection.sendall(json.dumps(place, default=str).encode() + b"\n")
-                connection.recv(1)
+                with connection.makefile("rb") as answer:
+                    return json.loads(answer.readline() or b"null")
         finally:
             signal.setitimer(signal.ITIMER_REAL, left)

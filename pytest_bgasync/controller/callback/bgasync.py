@@ -47,7 +47,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         clock.install(run["time_scale"])
         jobs.install(run, self._events, self._gate)
         begun.install(self._events)
-        connections.install(run["connections"])
+        connections.install(run["connections"], run["local_names"], self._gate)
         payloads.install(run["payloads"])
         self._events.write("run_started", ansible_version=ansible_version, pid=os.getpid())
 
