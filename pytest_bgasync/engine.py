@@ -268,8 +268,8 @@ class Client(docker.DockerClient):
 
 
 def _client(timeout: int, base_url: str, tls: docker.tls.TLSConfig | bool = False) -> docker.DockerClient:
-    if base_url.startswith(LOCAL):
-        _knock("/" + base_url.removeprefix(LOCAL).lstrip("/"), timeout)
+    if base_url.startswith(LOCAL) and (path := base_url.removeprefix(LOCAL).lstrip("/")):
+        _knock(f"/{path}", timeout)
     return Client(base_url=base_url, tls=tls, timeout=timeout, max_pool_size=POOL)
 
 
@@ -348,15 +348,15 @@ def _started(environ: Mapping[str, str], service: Service) -> Engine:
     if dockerd and root:
         service.start([dockerd], unit="docker")
     elif podman:
-        socket = (Path("/run") if root else _runtime(environ)) / "podman/podman.sock"
+        path = (Path("/run") if root else _runtime(environ)) / "podman/podman.sock"
         try:
-            socket.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise EngineNotFound(
                 f"no container engine answers, and Podman has no place for its socket ({error}):"
                 " log in anew, or name a folder of your own in XDG_RUNTIME_DIR"
             ) from None
-        service.start([podman, "system", "service", "--time=0", f"unix://{socket}"])
+        service.start([podman, "system", "service", "--time=0", f"{LOCAL}{path}"])
     elif dockerd:
         raise EngineNotFound(
             "no container engine answers, and Docker, which is installed, can only be started by root:"

@@ -104,8 +104,7 @@ def _bgasync_authority() -> Authority:
 @pytest.fixture(scope="session")
 def _bgasync_starter(pytestconfig: pytest.Config) -> Iterator[Starter]:
     settings = pytestconfig.stash[SETTINGS]
-    shared = payloads() if settings.fork else None
-    starter = Starter(pytestconfig.stash[NARRATOR], forks=settings.fork, payloads=shared)
+    starter = Starter(pytestconfig.stash[NARRATOR], forks=settings.fork)
     with closing(starter), ThreadPoolExecutor(max_workers=1) as thread:
         thread.submit(prepare, starter, settings)
         yield starter
@@ -160,7 +159,8 @@ def bgasync(
         every = tried(request.node)
         trial = (every, request.node.callspec.params[OUTCOME]) if every else None
         clock = Clock(spec.time_scale or settings.time_scale)
-        lab = Lab(scenario, spec, places, clock, settings.deadline, _bgasync_starter, narrator, trial)
+        shared = payloads() if settings.fork else None
+        lab = Lab(scenario, spec, places, clock, settings.deadline, _bgasync_starter, narrator, trial, shared)
         scenario.open(clock, lambda: lab.jobs, request.node.nodeid)
         coming = request.config.stash.get(NEXT, None) if settings.ahead else None
         if coming is not None and (next_wanted := expected(coming, images)) is not None:

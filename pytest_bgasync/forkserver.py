@@ -71,14 +71,10 @@ class Start:
 class Starter:
     """Starts ansible-playbook, and keeps a server for each of the configurations that were used last."""
 
-    def __init__(self, note: Callable[[str], None], *, forks: bool = True, payloads: Path | None = None) -> None:
-        """``note`` is told of a configuration that cannot be served; without ``forks`` none is.
-
-        ``payloads`` is where runs share what Ansible finds out about its modules.
-        """
+    def __init__(self, note: Callable[[str], None], *, forks: bool = True) -> None:
+        """``note`` is told of a configuration that cannot be served; without ``forks`` none is."""
         self._note = note
         self._forks = forks
-        self.payloads = payloads
         self._servers: dict[object, _Server | None] = {}
         self._retired: list[_Server] = []
         self._lock = threading.Lock()

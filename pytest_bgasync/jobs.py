@@ -17,6 +17,7 @@ from pytest_bgasync.errors import Ambiguous, HostProblem, JobDeadline, NotRunnin
 from pytest_bgasync.launches import Launch, Poll
 from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.spec import LOCALHOST
 from pytest_bgasync.tasks import item_fits, listing, place, text
 from pytest_bgasync.verdict import EndedGroup, Process, Verdict, attributed, judge, payload, told
 
@@ -539,7 +540,8 @@ def _ask(jobs: Sequence[Job], wait: float) -> Census | None:
     host = jobs[0]._host
     if host is None:
         for job in jobs:
-            job.observe_unreachable(f"{job.machine!r} is no host of the scenario")
+            why = "did not come up" if job.machine == LOCALHOST else "is no host of the scenario"
+            job.observe_unreachable(f"{job.machine!r} {why}")
         return None
     open_ = {job.token: (job.file, job.limit_wall) for job in jobs if not job.settled}
     files = [file for file, _ in open_.values() if file]

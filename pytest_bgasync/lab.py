@@ -76,7 +76,7 @@ class RunOptions(TypedDict, total=False):
 
 
 class Lab:
-    """The hosts of one test, up and answering, and what runs on them.
+    """The hosts of one test, up and answering (localhost once it is needed), and what runs on them.
 
     ``hosts`` maps names to hosts, ``services`` to helper containers; ``localhost`` is the container
     in which delegated and local tasks land; ``time_scale`` is real seconds for one playbook second,
@@ -93,6 +93,7 @@ class Lab:
         starter: Starter,
         narrator: Narrator,
         tried: tuple[Every, Outcome] | None = None,
+        payloads: Path | None = None,
     ) -> None:
         self._scenario = scenario
         self._spec = spec
@@ -101,6 +102,7 @@ class Lab:
         self._deadline = deadline
         self._starter = starter
         self._narrator = narrator
+        self._payloads = payloads
         self._runs: list[Run] = []
         self._running: list[Running] = []
         self.streams: list[Traffic] = []
@@ -173,8 +175,8 @@ class Lab:
 
         Raises UsageProblem for options that cannot be meant, AnsibleProblem when Ansible is missing
         or cannot read its configuration, PlaybookProblem when it is missing, is no playbook or matches no host, and
-        PlaybookDeadline or PlaybookKilled, with what was known until then, when it did not come to its own end; their
-        base, StoppedRun, when a task needed localhost and that did not come up.
+        PlaybookDeadline or PlaybookKilled, with what was known until then, when it did not come to its own end, and
+        LocalhostProblem when a task needed localhost and that did not come up.
         """
         return self.start(playbook, **options).wait()
 
@@ -281,7 +283,7 @@ class Lab:
             earlier=self.jobs,
             deadline=deadline,
             clock=self.clock,
-            payloads=self._starter.payloads,
+            payloads=self._payloads,
             narrator=self._narrator,
         )
         self._orders.append(order)
@@ -298,11 +300,10 @@ class Lab:
         return path
 
     def _local_connections(self) -> Mapping[str, Mapping[str, Any]]:
-        assert self.localhost  # so that it is told what is waited for
-        return self._scenario.local_connections()
+        return dict.fromkeys(LOCAL_NAMES, self._scenario.variables(self.localhost.name))
 
     def _find_host(self, name: str) -> Host | None:
-        return self.localhost if name in LOCAL_NAMES else self.hosts.get(name)
+        return self._scenario.localhost if name in LOCAL_NAMES else self.hosts.get(name)
 
     def _new_folder(self) -> Path:
         self._count += 1

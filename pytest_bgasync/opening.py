@@ -38,7 +38,7 @@ def open_engine(named: str | None, narrator: Narrator) -> Engine:
 
 def payloads() -> Path:
     """Return the folder in which runs share what Ansible finds out about its modules; raises BgasyncError."""
-    return cache_folder() / "payloads"
+    return cache_folder().absolute() / "payloads"
 
 
 def prepare(starter: Starter, settings: Settings) -> None:

@@ -12,7 +12,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pytest_bgasync.clock import Deadline
-from pytest_bgasync.errors import AnsibleProblem, BgasyncError, NotThere, PlaybookProblem, UsageProblem
+from pytest_bgasync.errors import AnsibleProblem, BgasyncError, HostProblem, NotThere, PlaybookProblem, UsageProblem
 from pytest_bgasync.events import Event, read_events
 from pytest_bgasync.findings import batches
 from pytest_bgasync.forkserver import Start, Starter
@@ -39,7 +39,7 @@ PLAYS_NOTHING = {"--syntax-check", "--list-tasks", "--list-tags", "--list-hosts"
 
 
 class StoppedRun(BgasyncError):
-    """A run that did not come to its own end, or not as it would have.
+    """A run that did not come to its own end.
 
     ``run`` holds what was known until then.
     """
@@ -51,6 +51,10 @@ class StoppedRun(BgasyncError):
 
 class PlaybookDeadline(StoppedRun):
     """The run was stopped because its deadline had passed."""
+
+
+class LocalhostProblem(StoppedRun, HostProblem):
+    """A task needed localhost, and that did not come up."""
 
 
 class PlaybookKilled(StoppedRun):
@@ -108,21 +112,22 @@ class Player:
         run = self.end()
         raise PlaybookDeadline(
             f"playbook {self.order.playbook} was stopped at its deadline of {self.order.deadline:g} s{last_task(run)}:"
-            " see what it waits for, or give it more with deadline= or the ini key bgasync_deadline",
+            " see what it waits for, or give it more with deadline= or the ini key bgasync_deadline"
+            f"{f' ({self._problem})' if self._problem else ''}",
             run,
         )
 
     def result(self) -> Run:
         """Return what came of a run that has ended by itself.
 
-        Raises PlaybookKilled, PlaybookProblem, AnsibleProblem, UsageProblem, and StoppedRun where a task needed
+        Raises PlaybookKilled, PlaybookProblem, AnsibleProblem, UsageProblem, and LocalhostProblem where a task needed
         localhost and that did not come up.
         """
         order, rc = self.order, self._process.wait()
         self._leash.close()
         run = self._run()
         if self._problem is not None:
-            raise StoppedRun(f"playbook {order.playbook} needed localhost: {self._problem}", run)
+            raise LocalhostProblem(f"playbook {order.playbook} needed localhost: {self._problem}", run)
         if (killed := _killed(run, rc)) is not None:
             end_processes(order.folder)
             raise PlaybookKilled(
@@ -159,7 +164,7 @@ class Player:
             try:
                 stop.release(self.order.localhost())
             except BgasyncError as problem:
-                self._problem = problem
+                self._problem = self._problem or problem
                 stop.release()
         elif stop.place["point"] == "launch" and self.order.fates:
             self.order.fates.meet(stop)

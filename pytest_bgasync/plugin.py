@@ -91,7 +91,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--bgasync-no-fork",
         action="store_true",
-        help="start ansible-playbook anew for each run, not forked from a process that has imported Ansible already",
+        help="start ansible-playbook anew for each run, not forked from a process that has imported Ansible already,"
+        " and let runs share nothing",
     )
     group.addoption(
         "--bgasync-no-ahead", action="store_true", help="start the hosts of a test when it begins, none ahead of that"

@@ -81,7 +81,14 @@ class Record:
 
     def write(self, folder: Path) -> None:
         """Write it into the folder of the scenario."""
-        (folder / FILE).write_text(json.dumps(asdict(self)))
+        write_whole(folder / FILE, json.dumps(asdict(self)))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Write a file that others may read at any moment."""
+    beside = path.with_suffix(".new")
+    beside.write_text(text)
+    beside.replace(path)
 
 
 def records() -> Iterator[tuple[Path, Record]]:

@@ -17,6 +17,7 @@ from pytest_bgasync.findings import Batch, Facts, Finding, batches
 from pytest_bgasync.jobs import GRACE, Job, JobHost, Jobs, find_survivors, owned, standing_still, take_stock, veiled
 from pytest_bgasync.order import Order
 from pytest_bgasync.outcome import CUT_SHORT, Outcome
+from pytest_bgasync.spec import LOCAL_NAMES
 from pytest_bgasync.tasks import Reach, Recap, TaskResult, listing
 from pytest_bgasync.verdict import Process, daemons, gave_up
 
@@ -57,7 +58,7 @@ class Run:
         self._statuses = statuses.fold(self.events)
         self._batches = batches(self.events, order.clock)
         self._earlier = order.earlier
-        self._hosts = (*order.hosts, *order.connections)
+        self._hosts = (*order.hosts, *LOCAL_NAMES)
         self._host = hosts
         before = [job.launch for job in order.earlier]
         found = launches.fold(self.events, order.clock, order.limits, before)
@@ -143,6 +144,8 @@ class Run:
         self._check(host)
         machine = self._host(host)
         if machine is None:
+            if host in LOCAL_NAMES:  # nothing has come there
+                return []
             raise NotThere(f"{host!r} is no host of the scenario")
         take_stock(self.jobs)
         with standing_still(self.jobs):

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,7 @@ from pytest_bgasync.jobs import Jobs
 from pytest_bgasync.leftovers import end_processes
 from pytest_bgasync.owner import make_folder, owner_label
 from pytest_bgasync.reach import GREETING, UNSURE, Reach
-from pytest_bgasync.records import HOLD, Record, container_name, kept_name, network_name, new_scenario
+from pytest_bgasync.records import HOLD, Record, container_name, kept_name, network_name, new_scenario, write_whole
 from pytest_bgasync.services import Plan, Readiness, Service
 from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST, LONGEST, WEBHOOKS
 from pytest_bgasync.tasks import ByName
@@ -86,6 +87,7 @@ class Scenario:
         self._dns: dict[str, Any] = {}  # of all containers, where webhooks are received
         self._given: Callable[[str], Host] | None = None  # makes the hosts of the test that has it
         self._local = threading.Lock()
+        self._no_localhost: HostProblem | None = None
         self._containers: list[Container] = []
         self._guests: list[Container] = []  # those of them that are in the namespaces of another
         self._machines: dict[str, Container] = {}  # those of hosts, and of localhost once it is up
@@ -140,20 +142,35 @@ class Scenario:
     def start_localhost(self) -> Host:
         """Return localhost, which is started when it is asked for first: few tests need it. Raises HostProblem."""
         with self._local:
+            if self._no_localhost is not None:
+                raise self._no_localhost
             if self.localhost is None:
-                assert self._record is not None
-                assert self._given is not None
-                image, deadline = self._wanted.localhost, Deadline(self._wanted.boot)
                 try:
-                    wait_for(self._starters.submit(self._start_host, LOCALHOST, image, deadline))
-                except (RuntimeError, CancelledError):
-                    raise HostProblem("localhost was asked for when its test had ended") from None
-                self._write_ssh_config()
-                hosts = {**self._record.hosts, LOCALHOST: self._machines[LOCALHOST].name}
-                self._record = replace(self._record, hosts=hosts)
-                self._record.write(self.folder)
-                self.localhost = self._given(LOCALHOST)
+                    self.localhost = self._started_localhost()
+                except HostProblem as problem:
+                    self._no_localhost = problem
+                    raise
             return self.localhost
+
+    def _started_localhost(self) -> Host:
+        assert self._record is not None
+        assert self._given is not None
+        over = HostProblem("localhost was asked for when its test was over")
+        try:
+            start = self._starters.submit(
+                self._start_host, LOCALHOST, self._wanted.localhost, Deadline(self._wanted.boot)
+            )
+        except RuntimeError:
+            raise over from None
+        with suppress(CancelledError):
+            wait_for(start)
+        if self._closing:
+            raise over
+        self._write_ssh_config()
+        hosts = {**self._record.hosts, LOCALHOST: self._machines[LOCALHOST].name}
+        self._record = replace(self._record, hosts=hosts)
+        self._record.write(self.folder)
+        return self._given(LOCALHOST)
 
     @property
     def whole(self) -> bool:
@@ -176,13 +193,8 @@ class Scenario:
 
     def connections(self) -> dict[str, Mapping[str, Any]]:
         """Return the connection variables for each name that a task may reach, of localhost once it is up."""
-        local = {} if self.localhost is None else self.local_connections()
+        local = {} if self.localhost is None else dict.fromkeys(LOCAL_NAMES, self.variables(LOCALHOST))
         return {**{name: self.variables(name) for name in self.hosts}, **local}
-
-    def local_connections(self) -> dict[str, Mapping[str, Any]]:
-        """Return the connection variables for each name of localhost, which is up afterwards; raises HostProblem."""
-        self.start_localhost()
-        return dict.fromkeys(LOCAL_NAMES, self.variables(LOCALHOST))
 
     def variables(self, name: str) -> Mapping[str, Any]:
         """Return the connection variables of a host."""
@@ -205,9 +217,11 @@ class Scenario:
 
         From now on all that leads to the hosts is in the folder, and needs nothing of this process.
         """
-        self.start_localhost()  # a run that is repeated by hand may need it
+        with suppress(HostProblem):  # a run that is repeated by hand may need it
+            self.start_localhost()
         assert self._record is not None
-        staying = [one for one in self._containers if one is not self._gateway and not one.ended]
+        going = [self._gateway, self._machines.get(LOCALHOST) if self.localhost is None else None]
+        staying = [one for one in self._containers if one not in going and not one.ended]
         try:
             self._key = self._key.copied_to(self.folder)
             hosts = {name: kept_name(container) for name, container in self._record.hosts.items()}
@@ -234,7 +248,7 @@ class Scenario:
         return {name: [*through, container] for name, container in self._record.hosts.items()}
 
     def _write_ssh_config(self) -> None:
-        self.ssh_config.write_text(ssh.client_config(self._addresses, self._key, self.control, self._proxies()))
+        write_whole(self.ssh_config, ssh.client_config(self._addresses, self._key, self.control, self._proxies()))
 
     def names(self) -> dict[str, str]:
         """Return the names of hosts and services by their addresses."""
@@ -247,7 +261,8 @@ class Scenario:
         Of one that is kept only the processes.
         """
         self.give_up()
-        self._starters.shutdown(cancel_futures=True)  # so that all that has been started is known
+        with self._local:
+            self._starters.shutdown(cancel_futures=True)  # so that all that has been started is known
         end_processes(self.folder)
         self._reach.close()
         if self.kept:

@@ -101,8 +101,8 @@ def work(chosen: Namespace) -> int:
     with ExitStack() as stack:
         scenario = stack.enter_context(_scenario(spec, settings, (here, settings.root), tell))
         # Ansible says itself how far it has come, and one run is not worth a server to fork it from.
-        starter = stack.enter_context(closing(Starter(note, forks=False, payloads=payloads())))
-        lab = Lab(scenario, spec, places, clock, settings.deadline, starter, Narrator())
+        starter = stack.enter_context(closing(Starter(note, forks=False)))
+        lab = Lab(scenario, spec, places, clock, settings.deadline, starter, Narrator(), payloads=payloads())
         scenario.open(clock, lambda: lab.jobs, f"bgasync run {chosen.playbook}")
         running = lab.start(chosen.playbook, **_run_options(chosen))
         problem = _watched(running)

@@ -186,12 +186,21 @@ def test_a_localhost_that_does_not_start_is_told_by_the_run_that_needs_it(inner:
     inner.ini(f"bgasync_image = {name}")
     inner.test(f"""
         import pytest
+        from pytest_bgasync import HostProblem
 
         @pytest.mark.bgasync(image={target!r})
         def test_one(bgasync):
             assert bgasync.run_text("- {{hosts: all, tasks: [{{command: 'true'}}]}}").ok
-            tasks = "[{{command: 'true', async: 60, poll: 0}}, {{command: 'true', delegate_to: localhost}}]"
-            bgasync.run_text("- {{hosts: all, gather_facts: false, tasks: " + tasks + "}}")
+            away = "command: 'true', delegate_to: localhost, ignore_unreachable: true"
+            tasks = ["command: 'true', async: 60, poll: 0", away, away + ", async: 60, poll: 0"]
+            tasks = ", ".join("{{" + task + "}}" for task in tasks)
+            with pytest.raises(HostProblem) as caught:
+                bgasync.run_text("- {{hosts: all, gather_facts: false, tasks: [" + tasks + "]}}")
+            here, away = caught.value.run.jobs
+            assert [here.wait().outcome, away.outcome] == ["succeeded", "unreachable"]
+            with pytest.raises(HostProblem, match="ended while it was starting"):
+                bgasync.localhost
+            raise caught.value
     """)
     ended = inner.run()
     assert (ended.rc, ended.counts) == (1, {"failed": 1}), ended.output
@@ -200,7 +209,7 @@ def test_a_localhost_that_does_not_start_is_told_by_the_run_that_needs_it(inner:
         "ended while it was starting: see what",
         "no such disk",
     )
-    ended.assert_says("1 background job: 1 succeeded")
+    ended.assert_says("2 background jobs: 1 succeeded, 1 unreachable")
     inner.assert_nothing_left()
 
 

@@ -80,6 +80,7 @@ def test_localhost_starts_when_a_task_needs_it_first(bgasync: Lab, bgasync_engin
     for run in [running[0].wait(), running[1].wait(), bgasync.run_text(delegated)]:
         assert [result.stdout for result in run.results("Where")] == ["localhost"] * 2, run.stdout
     assert up() == 2
+    assert run.daemons("localhost") == []
 
 
 def test_all_hosts_are_those_of_the_marker(bgasync: Lab) -> None:

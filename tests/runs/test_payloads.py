@@ -27,15 +27,18 @@ PLAYBOOK = """
 #: What Ansible builds for it; gathering facts is the setup.
 MODULES = {"async_status", "async_wrapper", "command", "file", "ping", "setup"}
 
-OWN_UTILS = {
-    "library/told.py": """
-        from ansible.module_utils.basic import AnsibleModule
-        from ansible.module_utils.told import WORD
+#: Modules of the author, each with what it imports; of the one in a collection nothing in its text says so.
+AUTHORS = {
+    "told": ("library/told.py", "ansible.module_utils.told", "module_utils/told.py"),
+    "my.own.told": ("collections/ansible_collections/my/own/plugins/modules/told.py", "..module_utils.told",
+                    "collections/ansible_collections/my/own/plugins/module_utils/told.py"),
+}  # fmt: skip
+TOLD = """
+from ansible.module_utils.basic import AnsibleModule
+from {} import WORD
 
-        AnsibleModule({}).exit_json(msg=WORD)
-        """,
-    "module_utils/told.py": "WORD = 'first'",
-}
+AnsibleModule({{}}).exit_json(msg=WORD)
+"""
 
 
 def built(bgasync: Lab) -> dict[str, list[tuple[str, bytes]]]:
@@ -59,10 +62,10 @@ def built(bgasync: Lab) -> dict[str, list[tuple[str, bytes]]]:
 
 @pytest.mark.bgasync
 def test_a_module_arrives_as_ansible_builds_it(bgasync: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bgasync._starter, "payloads", None)
+    monkeypatch.setattr(bgasync, "_payloads", None)
     alone = built(bgasync)
     assert set(alone) == MODULES
-    monkeypatch.setattr(bgasync._starter, "payloads", tmp_path / "payloads")
+    monkeypatch.setattr(bgasync, "_payloads", tmp_path / "payloads")
     assert built(bgasync) == alone
     shared = [file for file in (tmp_path / "payloads").glob("*/*") if file.is_file()]
     assert len(shared) == len(MODULES)
@@ -76,18 +79,20 @@ def test_a_module_arrives_as_ansible_builds_it(bgasync: Lab, tmp_path: Path, mon
     assert built(bgasync) == alone
 
 
+@pytest.mark.parametrize("action", AUTHORS)
 @pytest.mark.bgasync
-def test_module_utils_of_the_author_are_never_shared(
-    bgasync: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_modules_of_the_author_are_never_shared(
+    bgasync: Lab, action: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bgasync._starter, "payloads", tmp_path / "payloads")
-    for path, text in OWN_UTILS.items():
-        (tmp_path / path).parent.mkdir(exist_ok=True)
-        (tmp_path / path).write_text("\n".join(line.strip() for line in text.splitlines()))
-    (tmp_path / "site.yml").write_text("- hosts: all\n  gather_facts: false\n  tasks:\n    - {name: Ask, told: }\n")
-    assert bgasync.run(tmp_path / "site.yml").result("Ask").msg == "first"
-    (tmp_path / "module_utils/told.py").write_text("WORD = 'second'")
-    assert bgasync.run(tmp_path / "site.yml").result("Ask").msg == "second"
+    monkeypatch.setattr(bgasync, "_payloads", tmp_path / "payloads")
+    module, imported, utils = AUTHORS[action]
+    for path in (module, utils):
+        (tmp_path / path).parent.mkdir(parents=True)
+    (tmp_path / module).write_text(TOLD.format(imported))
+    (tmp_path / "site.yml").write_text(f"- hosts: all\n  gather_facts: false\n  tasks: [{{name: Ask, {action}: }}]\n")
+    for word in ("first", "second"):
+        (tmp_path / utils).write_text(f"WORD = '{word}'")
+        assert bgasync.run(tmp_path / "site.yml").result("Ask").msg == word
     assert not (tmp_path / "payloads").exists()
 
 
@@ -96,7 +101,7 @@ def test_a_place_that_cannot_be_written_is_done_without(
     bgasync: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "payloads").write_text("no folder")
-    monkeypatch.setattr(bgasync._starter, "payloads", tmp_path / "payloads")
+    monkeypatch.setattr(bgasync, "_payloads", tmp_path / "payloads")
     assert set(built(bgasync)) == MODULES
 
 
@@ -110,6 +115,15 @@ def test_a_file_of_ansible_that_changes_makes_another_state(tmp_path: Path, monk
         states.append(payloads._state())
     assert len(set(states)) == 3
     assert payloads._state() == states[-1]
+
+
+def test_what_others_may_have_written_is_not_read(tmp_path: Path) -> None:
+    payloads = import_module("pytest_bgasync.controller.bgasync_controller.payloads")
+    assert payloads._private(str(tmp_path / "none"))
+    tmp_path.chmod(0o755)
+    assert payloads._private(str(tmp_path))
+    tmp_path.chmod(0o775)
+    assert not payloads._private(str(tmp_path))
 
 
 def test_room_is_bounded(tmp_path: Path) -> None:

@@ -18,7 +18,6 @@ import pytest
 from pytest_bgasync import Lab
 from pytest_bgasync.ansible import ansible_playbook
 from pytest_bgasync.services import Registry
-from pytest_bgasync.spec import LOCALHOST
 
 ROOT = Path(__file__).parent.parent.parent
 SCALE = 0.01
@@ -86,7 +85,7 @@ def test_bare(bgasync: Lab, tmp_path: Path, name: str) -> None:
     hosts = {host: dict(bgasync._scenario.variables(host)) for host in bgasync.hosts}
     groups = {"app_servers": {"hosts": dict.fromkeys(hosts)}}
     if name == "rolling_update":  # it delegates, and its pattern is that of a group
-        hosts[LOCALHOST] = dict(bgasync._scenario.variables(LOCALHOST))
+        hosts[bgasync.localhost.name] = dict(bgasync._scenario.variables(bgasync.localhost.name))
     inventory = tmp_path / "hosts.json"
     inventory.write_text(json.dumps({"all": {"hosts": hosts, "children": groups}}))
     words = [str(ansible_playbook()), "-i", str(inventory), "-e", "app_version=2.0"]

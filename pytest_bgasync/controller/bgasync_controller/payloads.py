@@ -1,6 +1,6 @@
 """Lets runs share what Ansible finds out anew in each: which of its module_utils a module needs on a host.
 
-Only of Ansible's own module_utils, as long as none of the author can take their place. What is
+Only of Ansible's own modules, as long as nothing can take the place of its own module_utils. What is
 shared is what Ansible itself has found, and found again once any of its files is another.
 """
 
@@ -33,14 +33,23 @@ TALKATIVE = 5
 
 def install(folder: str | None) -> None:
     """Share in ``folder``, which is made when there is something to be shared; not without one."""
-    if folder is None:
+    if folder is None or not _private(folder):
         return
     module_common.recursive_finder = _shared(module_common.recursive_finder, os.path.join(folder, _state()))
 
 
+def _private(folder: str) -> bool:
+    """Say whether nobody else can have put anything there: what is read may do anything."""
+    with suppress(OSError):
+        status = os.stat(folder)
+        return status.st_uid == os.getuid() and not status.st_mode & 0o022
+    return True
+
+
 def _state() -> str:
     """Return what is another once a file of Ansible is, of those on which it depends what is found."""
-    files = [entry for place in (OWN, os.path.join(HOME, "config")) for entry in _files(place)]
+    places = [OWN, *(os.path.join(HOME, name) for name in ("config", "executor"))]
+    files = [entry for place in places for entry in _files(place)]
     known = sorted((file.path, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
     return hashlib.sha256(repr((ansible.__version__, known)).encode()).hexdigest()[:16]
 
@@ -57,7 +66,7 @@ def _files(place: str) -> Iterator[os.DirEntry[str]]:
 
 def _shared(find: Callable[..., Any], folder: str) -> Callable[..., Any]:
     def shared(name: str, fqn: str, source: bytes, payload: zipfile.ZipFile, date: Any, *more: Any) -> Any:
-        if not _only_own(source, more):
+        if not (_is_own(fqn, source) and _only_own(more)):
             return find(name, fqn, source, payload, date, *more)
         key = hashlib.sha256(repr((name, fqn, bytes(to_bytes(source)))).encode()).hexdigest()
         path = os.path.join(folder, key)
@@ -65,7 +74,8 @@ def _shared(find: Callable[..., Any], folder: str) -> Callable[..., Any]:
         if found is None:
             noted = _Noted(payload)
             found = find(name, fqn, source, noted, date, *more), noted.files
-            _write(path, found)
+            if all(file.startswith("ansible/") for file, _ in noted.files):
+                _write(path, found)
         else:
             for file, content in found[1]:
                 payload.writestr(module_common._make_zinfo(file, date, zf=payload), content)
@@ -89,12 +99,18 @@ class _Noted:
         return getattr(self._payload, name)
 
 
-def _only_own(source: bytes, more: tuple[Any, ...]) -> bool:
+def _is_own(fqn: str, source: bytes) -> bool:
+    """Say whether a module is Ansible's own: what others import may be anywhere, and another each time."""
+    with suppress(OSError), open(os.path.join(HOME, "modules", f"{fqn.rpartition('.')[2]}.py"), "rb") as stream:
+        return bool(stream.read() == to_bytes(source))
+    return False
+
+
+def _only_own(more: tuple[Any, ...]) -> bool:
     """Say whether nothing can be found but Ansible's own files, and nothing is to be told of them."""
     places = [place for place in module_utils_loader._get_paths(subdirs=False) if os.path.isdir(place)]
     return (
         all(os.path.samefile(place, OWN) for place in places)
-        and b"ansible_collections" not in to_bytes(source)
         and not any(extension.extension_names for extension in more)  # of a debugger, or for coverage
         and Display().verbosity < TALKATIVE
     )
@@ -109,13 +125,16 @@ def _read(path: str) -> tuple[Any, list[tuple[str, bytes]]] | None:
 
 def _write(path: str, found: tuple[Any, list[tuple[str, bytes]]]) -> None:
     folder = os.path.dirname(path)
+    place = os.path.dirname(folder)
     with suppress(OSError):  # no place for it: it is found again
         if not os.path.isdir(folder):
-            _make_room(os.path.dirname(folder))
+            os.makedirs(place, mode=0o700, exist_ok=True)
+            _make_room(place)
             os.makedirs(folder, mode=0o700, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, delete=False) as stream:
-            pickle.dump(found, stream)
-        os.replace(stream.name, path)
+        with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as draft:
+            with open(os.path.join(draft, "found"), "wb") as stream:
+                pickle.dump(found, stream)
+            os.replace(stream.name, path)
 
 
 def _make_room(place: str) -> None:
