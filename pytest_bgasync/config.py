@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from docker.utils import parse_bytes
 
@@ -164,7 +165,7 @@ def parse_settings(
         if separator and scheme == "ssh" and ":" in rest.rpartition("@")[0]:
             raise UsageProblem("--bgasync-engine: ssh takes no password there, leave it out and let it use a key")
         context = not separator and re.fullmatch(r"[\w.+-]+", engine, re.ASCII)
-        if not context and not (separator and scheme in SCHEMES and rest):
+        if not context and not (separator and scheme in SCHEMES and rest and _has_a_possible_port(engine)):
             raise UsageProblem(
                 f"--bgasync-engine: {engine!r} is no address of an engine: write for example"
                 " unix:///var/run/docker.sock, tcp://farm1:2376, ssh://me@farm1 or the name of a docker context"
@@ -210,6 +211,13 @@ def _names(key: str, values: Sequence[str]) -> tuple[str, ...]:
     if len({name.lower() for name in names}) < len(names):
         raise UsageProblem(f"ini key {key} has a name twice: {', '.join(names)}")
     return tuple(names)
+
+
+def _has_a_possible_port(url: str) -> bool:
+    try:
+        return urlsplit(url).port != 0
+    except ValueError:
+        return False
 
 
 def _file(option: str, value: str | None, *, written: bool = True) -> Path | None:

@@ -54,6 +54,7 @@ def test_hosts_are_a_number_names_or_groups(words: list[str], hosts: Any) -> Non
         (["run", "site.yml", "-i", "nowhere"], "inventory 'nowhere' is not there; looked for:"),
         (["run", "site.yml", "--time-scale=2"], "a time scale is a number above 0 and at most 1"),
         (["run", "site.yml", "--engine=x://"], "--bgasync-engine: 'x://' is no address of an engine"),
+        (["run", "site.yml", "--engine=tcp://farm1:docker"], "'tcp://farm1:docker' is no address of an engine"),
         (["run", "site.yml", "--deadline=-1"], "argument --deadline: '-1' is no number of real seconds above 0"),
         (["run", "site.yml", "--service=mail"], "argument --service: invalid choice: 'mail'"),
         (["image", "remove"], "name one image to remove, or say --all"),
