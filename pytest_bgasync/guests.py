@@ -12,6 +12,7 @@ from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import Ambiguous, EngineNotFound, NotThere
 from pytest_bgasync.owner import OWNER
 from pytest_bgasync.records import Name, Record, parse_name
+from pytest_bgasync.spec import LOCALHOST
 from pytest_bgasync.tasks import listing
 
 
@@ -83,7 +84,8 @@ def choose(names: Iterable[str], wanted: str, where: Sequence[Name]) -> Name:
             return found[0]
         if found:
             raise Ambiguous(f"several hosts are called {wanted!r}, name one of:{listing(found)}")
-    raise NotThere(f"there is no host {wanted!r}; there are: {listing(names)}")
+    later = " (it starts when a task or the test needs it first)" if wanted == LOCALHOST else ""
+    raise NotThere(f"there is no host {wanted!r}{later}; there are: {listing(names)}")
 
 
 def told(seconds: float) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -39,6 +40,8 @@ class Host(Machine):
     ) -> None:
         super().__init__(name, ip, container)
         self._clock = clock
+        self.since = clock.at(time.time())
+        """When it was up, or given to the test, in playbook seconds; localhost may come up during a run."""
         self._ssh_config = ssh_config
         self._jobs = jobs
         self._stubs = Stubs(container, clock)

@@ -36,7 +36,9 @@ HIDDEN = "the output has been hidden because the task has no_log"
 
 
 class JobHost(Protocol):
-    """What a job needs of the host it lives on."""
+    """What a job needs of the host it lives on. ``since`` is when that was up, in playbook seconds."""
+
+    since: float
 
     def census(self, question: Question) -> Census:
         """Return what the host says; raises HostProblem."""

@@ -151,7 +151,8 @@ class Run:
         with standing_still(self.jobs):
             over = {job.token for job in self.jobs if job.outcome in (Outcome.SUCCEEDED, Outcome.FAILED)}
             processes = owned(self.jobs, machine.census(Question(pipes=True)).processes)
-        return veiled(self.jobs, daemons(processes, over, self.began, self._ended))
+        began = max(self.began, machine.since)  # what made the machine itself is not the run's
+        return veiled(self.jobs, daemons(processes, over, began, self._ended))
 
     def job(self, task: str, *, host: str | None = None, item: Any = None) -> Job:
         """Return the one background job of a task; raises NotThere or Ambiguous, which list what there is."""

@@ -83,6 +83,20 @@ def test_localhost_starts_when_a_task_needs_it_first(bgasync: Lab, bgasync_engin
     assert run.daemons("localhost") == []
 
 
+def test_what_a_run_leaves_on_a_localhost_that_it_has_started_is_told_apart_from_what_localhost_is(
+    bgasync: Lab,
+) -> None:
+    run = bgasync.run_text("""
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Leave
+      ansible.builtin.shell: nohup sleep 300 >/dev/null 2>&1 &
+      delegate_to: localhost
+""")
+    assert [process.command for process in run.daemons("localhost")] == ["sleep 300"]
+
+
 def test_all_hosts_are_those_of_the_marker(bgasync: Lab) -> None:
     run = bgasync.run_text("- {hosts: all, tasks: [{name: Say, debug: {msg: '{{ inventory_hostname }}'}}]}")
     assert [result.msg for result in run.results("Say")] == ["web1"]

@@ -111,6 +111,7 @@ class FakeHost:
     files: dict[str, JobFile | None] = field(default_factory=dict)
     processes: list[Process] = field(default_factory=list)
     now: float = 50.0
+    since: float = 0.0
     asked: int = 0
     signals: list[tuple[int, list[int]]] = field(default_factory=list)
     silent: bool = False

@@ -27,6 +27,10 @@ HOME = os.path.dirname(os.path.abspath(ansible.__file__))
 OWN = os.path.join(HOME, "module_utils")
 #: For how many installations of Ansible, in each of their states, something is kept.
 KEPT = 8
+#: What is another once a later release of ours writes something else.
+FORMAT = 1
+#: The length of what begins each file, by which one is known that is damaged.
+DIGEST = hashlib.sha256().digest_size
 #: At this verbosity Ansible names each file that it finds.
 TALKATIVE = 5
 
@@ -51,7 +55,7 @@ def _state() -> str:
     places = [OWN, *(os.path.join(HOME, name) for name in ("config", "executor"))]
     files = [entry for place in places for entry in _files(place)]
     known = sorted((file.path, file.stat().st_mtime_ns, file.stat().st_size) for file in files)
-    return hashlib.sha256(repr((ansible.__version__, known)).encode()).hexdigest()[:16]
+    return hashlib.sha256(repr((FORMAT, ansible.__version__, known)).encode()).hexdigest()[:16]
 
 
 def _files(place: str) -> Iterator[os.DirEntry[str]]:
@@ -117,10 +121,13 @@ def _only_own(more: tuple[Any, ...]) -> bool:
 
 
 def _read(path: str) -> tuple[Any, list[tuple[str, bytes]]] | None:
-    found = None
-    with suppress(Exception), open(path, "rb") as stream:  # missing, or whatever a damaged one brings about
-        found = pickle.load(stream)
-    return found
+    """Return what was found before; None where there is nothing, or not what was written."""
+    with suppress(Exception), open(path, "rb") as stream:  # a damaged one may bring about anything
+        digest, data = stream.read(DIGEST), stream.read()
+        if hashlib.sha256(data).digest() == digest:
+            result, files = pickle.loads(data)
+            return result, files
+    return None
 
 
 def _write(path: str, found: tuple[Any, list[tuple[str, bytes]]]) -> None:
@@ -132,8 +139,9 @@ def _write(path: str, found: tuple[Any, list[tuple[str, bytes]]]) -> None:
             _make_room(place)
             os.makedirs(folder, mode=0o700, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, ignore_cleanup_errors=True) as draft:
+            data = pickle.dumps(found)
             with open(os.path.join(draft, "found"), "wb") as stream:
-                pickle.dump(found, stream)
+                stream.write(hashlib.sha256(data).digest() + data)
             os.replace(stream.name, path)
 
 
