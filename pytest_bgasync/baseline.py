@@ -13,6 +13,7 @@ import yaml
 
 from pytest_bgasync.behaviour import Behaviour, Difference, Durations, OnHost, differences
 from pytest_bgasync.errors import BgasyncError, UsageProblem
+from pytest_bgasync.files import write_whole
 
 #: Of the form of the file.
 VERSION = 1
@@ -131,10 +132,8 @@ def load(path: Path) -> Baseline:
 
 def save(baseline: Baseline, path: Path) -> None:
     """Write a baseline to its file; raises BgasyncError."""
-    beside = path.with_name(f".{path.name}.new")
     try:
-        beside.write_text(text(baseline), encoding="utf-8")
-        beside.replace(path)
+        write_whole(path, text(baseline))
     except OSError as error:
         raise BgasyncError(f"--bgasync-baseline: {path} cannot be written: {error.strerror}") from None
 

@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pytest_bgasync.files import write_whole
 from pytest_bgasync.owner import FOLDER, places
 
 #: How the names of networks and containers begin; those of kept containers go on with KEPT.
@@ -82,13 +83,6 @@ class Record:
     def write(self, folder: Path) -> None:
         """Write it into the folder of the scenario."""
         write_whole(folder / FILE, json.dumps(asdict(self)))
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file that others may read at any moment."""
-    beside = path.with_suffix(".new")
-    beside.write_text(text)
-    beside.replace(path)
 
 
 def records() -> Iterator[tuple[Path, Record]]:

@@ -281,7 +281,6 @@ def test_one(bgasync):
     assert len(inner.containers("paused")) == 1  # it cannot see its input close
     run.kill()
     run.wait()
-    # Whoever starts next to this test sweeps as well, so it may have gone before it is asked for.
     assert inner.bgasync("clean").rc == 0
     inner.assert_nothing_left()
 
