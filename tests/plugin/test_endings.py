@@ -9,9 +9,10 @@ import signal
 import subprocess
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from contextlib import suppress
 
 import pytest
+from docker.errors import NotFound
 
 from pytest_bgasync import Engine
 from pytest_bgasync.owner import OWNER, owner_label
@@ -172,6 +173,7 @@ def test_ctrl_c_with_workers_of_xdist(inner: Inner) -> None:
 PAUSED = """
 import pathlib, time
 import pytest
+from docker.errors import NotFound
 from pytest_bgasync import PlaybookDeadline
 from pytest_bgasync.clock import Deadline
 
@@ -340,36 +342,42 @@ def test_pytest_killed_with_sigkill_while_its_hosts_start(inner: Inner) -> None:
 
 
 class Things:
-    """Networks and containers as somebody left them."""
+    """Networks and containers as somebody left them.
+
+    Known by their ids alone: another session that begins may sweep one at any moment after it is made.
+    """
 
     def __init__(self, engine: Engine, image: str) -> None:
-        self._engine = engine
+        self._api = engine.client.api
         self._image = image
-        self._made: list[Any] = []
+        self._made: list[str] = []
 
-    def make(self, kind: str, labels: dict[str, str]) -> Any:
-        """Make a network or a container that is there and does nothing."""
-        client, name = self._engine.client, f"bgasync-{uuid.uuid4().hex[:10]}"
-        made: Any
+    def make(self, kind: str, labels: dict[str, str]) -> str:
+        """Make a network or a container that is there and does nothing, and return its id."""
+        name = f"bgasync-{uuid.uuid4().hex[:10]}"
         if kind == "network":
-            made = client.networks.create(name, labels=labels)
+            made = self._api.create_network(name, labels=labels)
         else:
-            made = client.containers.create(self._image, ["sleep", "600"], name=name, labels=labels, stop_signal="KILL")
+            made = self._api.create_container(
+                self._image, ["sleep", "600"], name=name, labels=labels, stop_signal="KILL"
+            )
             if kind == "running container":
-                made.start()
-        self._made.append(made)
-        return made
+                with suppress(NotFound):
+                    self._api.start(made["Id"])
+        self._made.append(made["Id"])
+        return str(made["Id"])
 
-    def there(self, thing: Any) -> bool:
+    def there(self, thing: str) -> bool:
         """Say whether it still is."""
-        networks = [network.id for network in self._engine.client.networks.list()]
-        containers = [container["Id"] for container in self._engine.client.api.containers(all=True)]
-        return thing.id in networks + containers
+        return thing in {found["Id"] for found in self._api.networks() + self._api.containers(all=True)}
 
     def remove(self) -> None:
-        for thing in self._made:
-            if self.there(thing):
-                thing.remove(**({} if hasattr(thing, "connect") else {"force": True}))
+        for thing in filter(self.there, self._made):
+            networks = {network["Id"] for network in self._api.networks()}
+            if thing in networks:
+                self._api.remove_network(thing)
+            else:
+                self._api.remove_container(thing, force=True)
 
 
 @pytest.fixture
