@@ -11,13 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from pytest_bgasync.engine import FAILURES, Engine
 from pytest_bgasync.locks import cache_folder
 from pytest_bgasync.owner import FOLDER, OWNER, places
 from pytest_bgasync.processes import is_alive, of_another_boot
-from pytest_bgasync.records import is_kept, network_name, parse_name
+from pytest_bgasync.records import Name, Record, is_kept, network_name, parse_name
 
 #: Seconds after which an unused thing of a run that cannot be asked about counts as left behind.
 ABANDONED = 3600
@@ -54,11 +55,8 @@ def leftovers(engine: Engine) -> list[str]:
 
 def kept_scenarios(engine: Engine) -> set[str] | None:
     """Return the scenarios of which an engine has containers that are kept; None where it does not say."""
-    try:
-        names = [parse_name(container.name) for container in _ours(engine.client)]
-    except FAILURES:
-        return None
-    return {name.scenario for name in names if name is not None and name.kept}
+    names = _names(engine)
+    return None if names is None else {name.scenario for name in names if name.kept}
 
 
 def _found(engine: Engine, may_go: Callable[[str], bool]) -> Iterator[Left]:
@@ -66,26 +64,39 @@ def _found(engine: Engine, may_go: Callable[[str], bool]) -> Iterator[Left]:
     client = engine.client
     with suppress(*FAILURES):
         yield from _containers(client, may_go)
-    kept = kept_scenarios(engine)
     with suppress(*FAILURES):
-        yield from _networks(client, {network_name(scenario) for scenario in kept or ()})
+        yield from _networks(client, {network_name(scenario) for scenario in kept_scenarios(engine) or ()})
     for kind in (_images, _builds):
         with suppress(*FAILURES):
             yield from kind(client)
-    yield from _folders(engine.url, kept)
+    yield from _folders(engine)
 
 
-def _folders(engine: str, kept: Collection[str] | None) -> Iterator[Left]:
-    """Yield the folders of dead runs; that of a kept scenario once its containers have gone from the engine.
-
-    ``kept`` are those whose containers are there; None where the engine does not say.
-    """
+def _folders(engine: Engine) -> Iterator[Left]:
+    """Yield the folders of dead runs; that of a kept scenario once its containers have gone from the engine."""
+    found: list[tuple[Path, Record | None]] = []
     for note in [note for place in places() for note in place.glob(f"{FOLDER}*/{OWNER}")]:
         with suppress(OSError):
+            # In this order: once it is dead a run keeps nothing more.
+            dead = _dead(note.read_text(), note.stat().st_mtime)
             record = is_kept(note.parent)
-            stays = record is not None and (kept is None or record.engine != engine or record.scenario in kept)
-            if not stays and (record is not None or _dead(note.read_text(), note.stat().st_mtime)):
-                yield Left(f"folder {note.parent}", partial(shutil.rmtree, note.parent, ignore_errors=True))
+            if dead or record is not None:
+                found.append((note.parent, record))
+    # Now, when the records are read: a run writes down that it keeps its hosts while it has them.
+    names = _names(engine)
+    there = None if names is None else {name.scenario for name in names}
+    for folder, record in found:
+        if record is None or (there is not None and record.engine == engine.url and record.scenario not in there):
+            yield Left(f"folder {folder}", partial(shutil.rmtree, folder, ignore_errors=True))
+
+
+def _names(engine: Engine) -> list[Name] | None:
+    """Return what the names of our containers say that an engine has; None where it does not say."""
+    try:
+        names = [parse_name(container.name) for container in _ours(engine.client)]
+    except FAILURES:
+        return None
+    return [name for name in names if name is not None]
 
 
 def _ours(client: Any) -> list[Any]:
@@ -102,9 +113,19 @@ def _containers(client: Any, may_go: Callable[[str], bool]) -> Iterator[Left]:
         else:
             label, created = container.attrs["Config"]["Labels"][OWNER], _epoch(container.attrs["Created"])
             # A container ends with its run by itself; what is left was created and never started.
-            gone = _dead(label, created, unused=container.status != "running")
+            gone = _dead(label, created, unused=container.status != "running") and not _kept_since(container)
         if gone:
             yield Left(f"container {container.name}", partial(container.remove, force=True, v=True))
+
+
+def _kept_since(container: Any) -> bool:
+    """Say whether a container of a dead run has been kept, or has gone, since it was listed."""
+    try:
+        container.reload()
+    except FAILURES:
+        return True
+    name = parse_name(container.name)
+    return name is not None and name.kept
 
 
 def _networks(client: Any, in_use: Collection[str]) -> Iterator[Left]:

@@ -66,6 +66,9 @@ class Thing:
             raise APIError("in use")
         self.removed = True
 
+    def reload(self) -> None:
+        """Nothing has changed since it was listed."""
+
 
 KEPT = Record("0123456789", "test_a.py::test_one", "unix:///engine", {}, kept=True)
 
@@ -90,12 +93,11 @@ def swept(**things: Thing) -> list[str]:
 def fake_engine(things: Mapping[str, Thing]) -> Engine:
 
     def listing(kind: str) -> Any:
-        found = [things[kind]] if kind in things else []
-
         def there(**_: object) -> list[Thing]:
+            found = [things[kind]] if kind in things else []
             return [one for one in found if not (isinstance(one, Kept) and one.removed)]
 
-        return SimpleNamespace(list=there, remove=lambda _: found[0].remove())
+        return SimpleNamespace(list=there, remove=lambda _: things[kind].remove())
 
     def images(**_: object) -> list[dict[str, Any]]:
         return [things["image"].listed] if "image" in things else []
@@ -213,6 +215,43 @@ def test_the_folder_of_kept_hosts_that_have_ended_goes_unless_another_engine_has
     replace(KEPT, engine="ssh://farm1").write(other)
     assert swept() == [f"folder {folder}"]
     assert other.is_dir()
+
+
+@pytest.mark.parametrize(
+    ("since", "removed"), [("bgasync-kept-0123456789-web1", False), ("bgasync-0123456789-web1", True)]
+)
+def test_a_container_that_was_kept_by_a_run_which_has_died_since_it_was_listed_stays(
+    since: str, removed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host = Thing(DEAD, YOUNG, "running")
+    host.name = "bgasync-0123456789-web1"
+    monkeypatch.setattr(host, "reload", lambda: setattr(host, "name", since))
+    sweep(fake_engine({"container": host}))
+    assert host.removed is removed
+
+
+def test_the_folder_of_a_run_that_is_just_keeping_its_hosts_stays() -> None:
+    """It has written that down, and its containers have their old names yet."""
+    folder, host = make_folder(), Thing(ALIVE, YOUNG, "running")
+    host.name = "bgasync-0123456789-web1"
+    KEPT.write(folder)
+    assert swept(container=host) == []
+    assert folder.is_dir()
+
+
+def test_a_folder_of_hosts_that_were_kept_while_the_sweep_was_at_work_stays() -> None:
+    """Its containers are asked for last, when what takes long has been removed."""
+    folder = make_folder()
+    (folder / OWNER).write_text(DEAD)
+    things: dict[str, Thing] = {"network": Thing(DEAD, OLD)}
+
+    def keep(**_: bool) -> None:
+        KEPT.write(folder)
+        things["container"] = Kept()
+
+    things["network"].remove = keep  # type: ignore[method-assign]
+    assert sweep(fake_engine(things)) == ["network thing"]
+    assert folder.is_dir()
 
 
 def test_an_engine_that_does_not_list_what_it_has_is_asked_another_time() -> None:
