@@ -316,7 +316,7 @@ class _Console:
         return b"".join(list(self._kept)).decode(errors="replace").strip()
 
     def write(self, data: bytes) -> None:
-        self._stream.write(data)
+        self._stream.write(data, Deadline(COMMAND))
 
     def close(self) -> None:
         self._stream.close()

@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.findings import details, named
 from pytest_bgasync.jobs import Job, standing_still
+from pytest_bgasync.machines import Machine
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.runs import Run
-from pytest_bgasync.services import Service
 from pytest_bgasync.tasks import Reach, printable
 
-#: How many runs, jobs, tasks of a host, and lines of Ansible's output and of a service's log are shown.
+#: How many runs, jobs, tasks of a host, and lines of Ansible's output and of a container's log are shown.
 RUNS, JOBS, TASKS, OUTPUT, LOG = 3, 8, 15, 25, 30
 #: How many of the last lines of Ansible's output show that a text has it already.
 TELLING = 3
@@ -35,9 +35,13 @@ def sections(runs: Sequence[Run], clock: Clock, shown: str) -> list[Section]:
     return [(title, printable(text)) for title, text in found]
 
 
-def logs(services: Iterable[Service]) -> list[Section]:
-    """Return titles and texts: the ends of the logs of services."""
-    ends = [_end(f"log of the service {service.name}", service.log.splitlines(), LOG) for service in services]
+def logs(hosts: Iterable[Machine], services: Iterable[Machine]) -> list[Section]:
+    """Return titles and texts: the ends of the logs of the containers; of hosts, which say little, where there are."""
+    wrote = [("host", host) for host in hosts if host.log.strip()]
+    ends = [
+        _end(f"log of the {kind} {one.name}", one.log.splitlines(), LOG)
+        for kind, one in [*wrote, *(("service", service) for service in services)]
+    ]
     return [(title, text or "it wrote nothing") for title, text in ends]
 
 

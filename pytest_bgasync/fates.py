@@ -40,6 +40,7 @@ class Fates:
         self.every = every
         self.outcome = outcome
         self._host = host
+        self._met: set[str] = set()
         self._problems: dict[str, str] = {}
 
     def contract(self) -> dict[str, Any]:
@@ -58,6 +59,7 @@ class Fates:
         """Do to a job what it has been launched for, then let the play go on."""
         place = stop.place
         token: str = place["token"]
+        self._met.add(token)
         try:
             host = self._host(place["machine"])
             if host is None:
@@ -77,7 +79,9 @@ class Fates:
         return [
             job
             for job in jobs
-            if job.is_called(every.task) and every.host in (None, job.host) and item_fits(every.item, job)
+            # Those that were met, too, of which no_log hides the item.
+            if job.token in self._met
+            or (job.is_called(every.task) and every.host in (None, job.host) and item_fits(every.item, job))
         ]
 
     def faults(self, jobs: Sequence[Job], *, patient: bool) -> list[str]:
@@ -133,7 +137,7 @@ class Fates:
             host.send_signal(signal.SIGKILL, commands if command else [module])
             host.send_signal(signal.SIGCONT, [module])
         elif self.outcome is Outcome.LOST:
-            Deadline(GRACE).wait_for(lambda: not self._kill_all(host, token))
+            self._within(GRACE, lambda: not self._kill_all(host, token), "its processes did not end")
 
     @staticmethod
     def _kill_all(host: Host, token: str) -> list[Process]:

@@ -370,12 +370,12 @@ def _stays(item: pytest.Item, settings: Settings, faults: Sequence[str]) -> bool
 
 
 def shown_once(item: pytest.Item, shown: str) -> list[tuple[str, str]]:
-    """Return what the report of a test's failure shows of its runs and services; ``shown`` it says anyway."""
+    """Return what the report of a test's failure shows of its runs and containers; ``shown`` it says anyway."""
     lab = None if item.stash.get(LOGGED, False) else item.stash.get(LAB, None)
     if lab is None:
         return []
     item.stash[LOGGED] = True
-    return [*sections(lab.runs, lab.clock, shown), *logs(lab.services.values())]
+    return [*sections(lab.runs, lab.clock, shown), *logs(lab.hosts.values(), lab.services.values())]
 
 
 def _strict_kinds(item: pytest.Item) -> set[str]:

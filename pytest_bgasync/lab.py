@@ -159,8 +159,9 @@ class Lab:
 
     @property
     def jobs(self) -> Jobs:
-        """The background jobs of all runs of this test."""
-        return Jobs(job for run in self._runs for job in run.jobs)
+        """The background jobs of all runs of this test, those of playbooks that are running included."""
+        at_work = [running.jobs for running in self._running if not running.over]
+        return Jobs(job for jobs in [*(run.jobs for run in self._runs), *at_work] for job in jobs)
 
     @property
     def findings(self) -> list[Finding]:

@@ -6,6 +6,7 @@ import json
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
@@ -26,6 +27,8 @@ from pytest_bgasync.tasks import printable
 
 #: Real seconds in which an ansible-playbook that was killed has gone.
 DYING = 10.0
+#: Real seconds after its deadline in which a run that nobody waits for is ended; who waits comes first.
+UNWATCHED = 0.5
 #: Real seconds of a run before it is told where it stands: most are over by then.
 LONG = 10.0
 #: How many hosts a line about a run names.
@@ -75,6 +78,8 @@ class Player:
     stops: list[Stop] = field(default_factory=list)
     _pauses: list[Activity] = field(default_factory=list, init=False)
     _problem: BgasyncError | None = field(default=None, init=False)
+    _late: bool = field(default=False, init=False)
+    """It was ended at its deadline while nobody waited for it."""
 
     def __post_init__(self) -> None:
         order = self.order
@@ -88,6 +93,9 @@ class Player:
         with theirs:
             start = Start(order.command, order.env, own, order.cwd, order.folder, theirs)
             self._process = self.starter.start(start, self.patience.left)
+        self._watchdog = threading.Timer(self.patience.left + UNWATCHED, self._end_late)
+        self._watchdog.daemon = True
+        self._watchdog.start()
 
     @property
     def ended(self) -> bool:
@@ -104,7 +112,7 @@ class Player:
             with self.order.narrator.during(
                 lambda: f"playbook {self.order.playbook}{at_work(self.events())}", first=LONG
             ):
-                if self.patience.wait_for(condition):
+                if self.patience.wait_for(condition) and not self._late:
                     return
         except BaseException:
             self._kill()
@@ -151,6 +159,11 @@ class Player:
         self._kill()
         return self._run()
 
+    def _end_late(self) -> None:
+        if not self.ended:
+            self._late = True
+            self._process.kill()
+
     def _kill(self) -> None:
         self._process.kill()
         with suppress(subprocess.TimeoutExpired):  # it hangs in the kernel, where no signal reaches it
@@ -175,6 +188,7 @@ class Player:
             self.stops.append(stop)
 
     def _run(self) -> Run:
+        self._watchdog.cancel()
         for pause in self._pauses:
             pause.end()
         self._gate.close()

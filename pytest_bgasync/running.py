@@ -25,7 +25,8 @@ class Running:
     host_pinned) it stops when the first host comes to the task; what others do at that moment
     goes on.
 
-    No method waits longer than the deadline of the run; then PlaybookDeadline is raised.
+    At its deadline the run is stopped, also while nobody waits for it. Whoever waits then, or later, gets
+    PlaybookDeadline.
     """
 
     def __init__(

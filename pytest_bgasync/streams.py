@@ -35,15 +35,15 @@ class Stream:
             number, size = struct.unpack(">BxxxL", header)
             yield number, self._exactly(size, deadline)
 
-    def write(self, data: bytes) -> None:
-        """Write to the standard input; raises OSError."""
+    def write(self, data: bytes, deadline: Deadline | None = None) -> None:
+        """Write to the standard input; raises TimeoutError or OSError."""
         rest = memoryview(data)
         while rest:
             try:
                 with self._lock:
                     rest = rest[self._socket.send(rest) :]
             except (BlockingIOError, ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:
-                self._wait(error, select.POLLOUT, None)
+                self._wait(error, select.POLLOUT, deadline)
 
     def close(self) -> None:
         """Close it; a thread that reads comes to an end."""

@@ -38,6 +38,8 @@ class Account:
     """How many runs of the test have been accounted for."""
     findings: tuple[Finding, ...] = ()
     """What was found, but for what declarations take the place of."""
+    unmet: bool = False
+    """True where the outcome that the test is run for has not come about."""
 
     @property
     def text(self) -> str:
@@ -91,7 +93,7 @@ def settle(
             if finding.kind in strict:
                 faults.append(_told(finding, clock, shown))
     remarks = [(printable(str(finding)), finding.cure) for finding in rest if finding.kind not in strict]
-    return Account(tuple(map(printable, faults)), tuple(remarks), tokens, len(runs), tuple(rest))
+    return Account(tuple(map(printable, faults)), tuple(remarks), tokens, len(runs), tuple(rest), bool(unmet))
 
 
 def settle_late(
@@ -113,6 +115,7 @@ def settle_late(
         declared=account.declared | late.declared,
         runs=len(runs),
         findings=account.findings + late.findings,
+        unmet=account.unmet,
     )
 
 

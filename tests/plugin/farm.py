@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import ssl
 import subprocess
+import sys
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -22,32 +22,71 @@ from pytest_bgasync.shelves import Shelves
 #: Real seconds in which an engine starts, and ends.
 START = 60
 ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
+#: Where a far engine listens, in a network that is its own.
+PORT = 2376
+#: Carries what comes to a socket into the network of a far engine.
+_CARRIER = f"""
+import asyncio, sys
+
+async def carry(reader, writer):
+    try:
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass
+    finally:
+        writer.close()
+
+async def serve(reader, writer):
+    there, back = await asyncio.open_connection("127.0.0.1", {PORT})
+    await asyncio.gather(carry(reader, back), carry(there, writer))
+
+async def main():
+    server = await asyncio.start_unix_server(serve, sys.argv[1])
+    await server.serve_forever()
+
+asyncio.run(main())
+"""
 
 
 @contextmanager
-def far_engine(near: Engine, image: str) -> Iterator[Engine]:
-    """Start an engine that has an image already, and end it."""
+def far_engine(near: Engine, image: str) -> Iterator[tuple[Engine, Certificates, Path]]:
+    """Start an engine that has an image already, and end it.
+
+    It listens at a socket, and over TCP with TLS in its own network, into which another socket leads; yield the
+    engine at the first, the certificates, and the path of the second.
+    """
     folder = Path(tempfile.mkdtemp(prefix="farm-"))
-    listens = f"unix://{folder}/socket"
+    listens, way_in = f"unix://{folder}/socket", folder / "tls"
+    certificates = Certificates(folder / "certificates")
+    carrier = folder / "carrier.py"
+    carrier.write_text(_CARRIER)
     dockerd = (
-        f"ip link set lo up; exec dockerd --data-root {folder}/data --exec-root {folder}/exec"
+        f"ip link set lo up; umask 0; {sys.executable} {carrier} {way_in} & echo $! >{folder}/carrier-pid; umask 022;"
+        f" exec dockerd --data-root {folder}/data --exec-root {folder}/exec"
         f" --pidfile {folder}/pid --host {listens} --group {os.getgid()}"
+        f" --host tcp://127.0.0.1:{PORT} {certificates.options}"
     )
     with (folder / "log").open("wb") as log:
         command = [*ROOT, "unshare", "--net", "--", "sh", "-c", dockerd]
         process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     try:
         assert Deadline(START).wait_for(
-            lambda: "API listen on" in (folder / "log").read_text(errors="replace") or process.poll() is not None
+            lambda: (
+                (way_in.exists() and "API listen on /" in (folder / "log").read_text(errors="replace"))
+                or process.poll() is not None
+            )
         )
         assert process.poll() is None, (folder / "log").read_text(errors="replace")
         engine, shelves = find(named=listens), Shelves([near.url])
         with closing(engine), closing(shelves):
             assert shelves.fetch(image, engine, print) is not None
-            yield engine
+            yield engine, certificates, way_in
     finally:
-        with suppress(OSError):
-            subprocess.run([*ROOT, "kill", (folder / "pid").read_text()], check=False)
+        for pid in ("pid", "carrier-pid"):
+            with suppress(OSError):
+                subprocess.run([*ROOT, "kill", (folder / pid).read_text().strip()], check=False)
         process.wait(START)
         subprocess.run([*ROOT, "rm", "-rf", str(folder)], check=True)
 
@@ -58,20 +97,24 @@ class Certificates:
     def __init__(self, folder: Path) -> None:
         authority = trustme.CA()
         server, client = authority.issue_cert("127.0.0.1"), authority.issue_cert("me@example.com")
+        folder.mkdir()
         self.folder = folder
         authority.cert_pem.write_to_path(folder / "ca.pem")
-        client.private_key_pem.write_to_path(folder / "key.pem")
-        client.cert_chain_pems[0].write_to_path(folder / "cert.pem")
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.verify_mode = ssl.CERT_REQUIRED
-        server.configure_cert(self.context)
-        authority.configure_trust(self.context)
+        for name, certificate in (("server-", server), ("", client)):
+            certificate.private_key_pem.write_to_path(folder / f"{name}key.pem")
+            certificate.cert_chain_pems[0].write_to_path(folder / f"{name}cert.pem")
+        #: The options of the engine.
+        self.options = (
+            f"--tlsverify --tlscacert={folder}/ca.pem --tlscert={folder}/server-cert.pem"
+            f" --tlskey={folder}/server-key.pem"
+        )
+        #: The environment of those who may use it.
+        self.env = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(folder)}
 
 
 @contextmanager
-def on_loopback(engine: Engine, certificates: Certificates | None = None) -> Iterator[str]:
-    """Let an engine be reached over TCP; yield ``127.0.0.1:PORT``."""
-    path = engine.url.removeprefix("unix://")
+def on_loopback(path: Path) -> Iterator[str]:
+    """Let what listens at a socket be reached over TCP; yield ``127.0.0.1:PORT``."""
 
     async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with closing(writer), suppress(OSError):
@@ -87,9 +130,7 @@ def on_loopback(engine: Engine, certificates: Certificates | None = None) -> Ite
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
     try:
-        starting = asyncio.start_server(
-            serve, "127.0.0.1", 0, ssl=None if certificates is None else certificates.context
-        )
+        starting = asyncio.start_server(serve, "127.0.0.1", 0)
         server = asyncio.run_coroutine_threadsafe(starting, loop).result(START)
         host, port = server.sockets[0].getsockname()
         yield f"{host}:{port}"

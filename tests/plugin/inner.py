@@ -126,10 +126,11 @@ class Started:
 class Inner:
     """A folder with tests of an author, and the runs of pytest in it."""
 
-    def __init__(self, pytester: pytest.Pytester, engine: Engine) -> None:
+    def __init__(self, pytester: pytest.Pytester, engine: Engine, *others: Engine) -> None:
+        """``engine`` is the one that the runs find; what they leave is looked for in the others, too."""
         self.path = pytester.path
         self._pytester = pytester
-        self._engine = engine
+        self._engines = [engine, *others]
         self.engine_url = engine.url
         self._mark = uuid.uuid4().hex
         self._runs: list[Started] = []
@@ -187,9 +188,7 @@ class Inner:
 
     def containers(self, status: str = "") -> list[str]:
         """Return the names of the containers that the runs have now, of all or of those with a status."""
-        found = self._engine.client.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True)
-        own = [container for container in found if container.attrs["Config"]["Labels"][OWNER] in self._owners()]
-        return [str(container.name) for container in own if status in ("", container.status)]
+        return [str(container.name) for container in self._containers() if status in ("", container.status)]
 
     def networks(self) -> list[str]:
         """Return the names of the networks that the runs have now."""
@@ -239,12 +238,12 @@ class Inner:
                 process.kill()
         for run in self._runs:
             run.wait()
-        for thing in [*self.containers(), *self._networks()]:
+        for container in self._containers():
             with suppress(DockerException):
-                if isinstance(thing, str):
-                    self._engine.client.api.remove_container(thing, force=True, v=True)
-                else:
-                    thing.remove()
+                container.remove(force=True, v=True)
+        for network in self._networks():
+            with suppress(DockerException):
+                network.remove()
         shutil.rmtree(self.temp, ignore_errors=True)
 
     def _start(self, command: Sequence[str], env: Mapping[str, str] | None) -> Started:
@@ -261,8 +260,18 @@ class Inner:
     def _owners(self) -> set[str]:
         return {path.read_text() for path in self._labels.iterdir()}
 
+    def _containers(self) -> list[Any]:
+        found = [
+            container
+            for engine in self._engines
+            for container in engine.client.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True)
+        ]
+        return [container for container in found if container.attrs["Config"]["Labels"][OWNER] in self._owners()]
+
     def _networks(self) -> list[Any]:
-        networks = self._engine.client.networks.list(filters={"label": OWNER})
+        networks = [
+            network for engine in self._engines for network in engine.client.networks.list(filters={"label": OWNER})
+        ]
         return [network for network in networks if network.attrs["Labels"][OWNER] in self._owners()]
 
     def _environment(self) -> dict[str, str]:

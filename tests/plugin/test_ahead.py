@@ -115,6 +115,7 @@ def test_hosts_that_do_not_come_up_fail_the_test_that_asks_for_them(inner: Inner
         """
     )
     ended = inner.run("-o", "bgasync_boot=3")
+    assert "\nbgasync: waiting until these answer: host1 (2 s)\n" in ended.output, ended.output
     assert ended.counts == {"passed": 1, "errors": 2}, ended.output
     assert ended.output.count("did not answer over ssh within 3 s (the ini key bgasync_boot)") == 2
     inner.assert_nothing_left()
@@ -193,6 +194,30 @@ def test_an_image_that_a_fixture_builds_anew_is_that_of_the_fixture(inner: Inner
     inner.assert_nothing_left()
 
 
+def test_each_worker_of_xdist_starts_the_hosts_of_its_next_test(inner: Inner) -> None:
+    inner.test(
+        """
+        import time
+        import pytest
+        from conftest import created, scenarios, wait_for
+
+        LAST = 3
+        ended = 0
+
+        @pytest.mark.parametrize("number", range(1, LAST + 1))
+        def test_one(bgasync, bgasync_engine, number):
+            global ended
+            assert number == 1 or created(bgasync.host) < ended
+            assert bgasync.host.run("test -e /mine").rc == 1
+            bgasync.host.put("/mine", "")
+            wait_for(lambda: len(scenarios(bgasync_engine)) == (1 if number == LAST else 2))
+            ended = time.time()
+        """
+    )
+    inner.run("-n", "2", "--dist", "each").assert_passed(6)
+    inner.assert_nothing_left()
+
+
 def test_nothing_starts_ahead_where_that_is_not_wanted(inner: Inner) -> None:
     inner.test(
         """
@@ -234,3 +259,22 @@ def test_ansible_is_imported_while_the_first_hosts_start(inner: Inner) -> None:
         """
     )
     inner.run().assert_passed(1)
+
+
+@pytest.mark.parametrize("option", [[], ["--bgasync-no-fork"]])
+def test_an_option_starts_each_run_anew_and_lets_them_share_nothing(inner: Inner, option: list[str]) -> None:
+    inner.test(
+        f"""
+        import psutil
+
+        PING = "[{{hosts: all, gather_facts: false, tasks: [{{name: Ping, ping: }}]}}]"
+
+        def test_one(bgasync):
+            assert bgasync.run_text(PING).ok
+            words = [word for one in psutil.Process().children() for word in one.cmdline()]
+            assert any(word.endswith("forkserver.py") for word in words) is {not option}
+        """
+    )
+    inner.run(*option).assert_passed(1)
+    shared = list((inner.temp / "home/.cache/pytest-bgasync").glob("payloads/*"))
+    assert bool(shared) is (not option), shared

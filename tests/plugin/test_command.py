@@ -55,6 +55,18 @@ def test_a_playbook_is_run_without_a_test(inner: Inner) -> None:
     inner.assert_nothing_left()
 
 
+def test_options_of_ansible_and_of_a_run(inner: Inner) -> None:
+    what = ["--hosts=web=web1,web2", "--limit=web1", "--tags=notify", "--check", "-v", "--deadline=100"]
+    ended = inner.bgasync("run", "export.yml", *what, "--keep=always")
+    assert ended.rc == 0, ended.output
+    assert re.search(r"^skipping: \[web1\] => ", ended.output, re.MULTILINE), ended.output  # in check mode, with -v
+    assert "TASK [Start the export]" not in ended.output
+    assert not re.search(r"^web2 +: ok", ended.output, re.MULTILINE)
+    assert len(inner.containers("running")) == 3
+    inner.bgasync("clean")
+    inner.assert_nothing_left()
+
+
 def test_the_exit_status_is_that_of_ansible_or_says_that_jobs_are_not_accounted_for(inner: Inner) -> None:
     failed = inner.bgasync("run", "export.yml", "--hosts=web=web1", "-e", "rc=3", "--keep=failed", "--skip-tags=notify")
     assert failed.rc == 2, failed.output

@@ -92,9 +92,22 @@ WHERE = """
 
 
 @pytest.fixture(scope="module")
-def far(bgasync_engine: Engine, target: str) -> Iterator[Engine]:
-    with far_engine(bgasync_engine, target) as engine:
-        yield engine
+def farm(bgasync_engine: Engine, target: str) -> Iterator[tuple[Engine, Certificates, Path]]:
+    with far_engine(bgasync_engine, target) as found:
+        yield found
+
+
+@pytest.fixture
+def far(farm: tuple[Engine, Certificates, Path]) -> Engine:
+    return farm[0]
+
+
+@pytest.fixture
+def over_tls(farm: tuple[Engine, Certificates, Path]) -> Iterator[tuple[str, dict[str, str]]]:
+    """The address of the far engine, which asks for certificates there, and the environment that names them."""
+    _, certificates, way_in = farm
+    with on_loopback(way_in) as address:
+        yield f"tcp://{address}", certificates.env
 
 
 @pytest.fixture
@@ -106,18 +119,25 @@ def away(pytester: pytest.Pytester, far: Engine) -> Iterator[Inner]:
     inner.close()
 
 
-def test_all_works_where_only_the_engine_can_be_reached(away: Inner, far: Engine, tmp_path: Path) -> None:
+def test_all_works_where_only_the_engine_can_be_reached(away: Inner, over_tls: tuple[str, dict[str, str]]) -> None:
     away.test(EVERYTHING)
-    certificates = Certificates(tmp_path)
-    env = {"DOCKER_TLS_VERIFY": "1", "DOCKER_CERT_PATH": str(certificates.folder)}
-    with on_loopback(far, certificates) as address:
-        away.run("--bgasync-engine", f"tcp://{address}", env=env).assert_passed(1)
+    url, env = over_tls
+    away.run("--bgasync-engine", url, env=env).assert_passed(1)
     away.assert_nothing_left()
+
+
+def test_an_engine_that_asks_for_a_certificate_is_one_sentence_without(
+    inner: Inner, over_tls: tuple[str, dict[str, str]]
+) -> None:
+    inner.test(SIMPLE)
+    ended = inner.run("--bgasync-engine", over_tls[0])
+    ended.assert_says(f"no container engine answers at --bgasync-engine={over_tls[0]} (")
+    assert ended.rc != 0
 
 
 def test_an_engine_is_reached_over_tcp_by_the_option(away: Inner, far: Engine) -> None:
     away.test(SIMPLE)
-    with on_loopback(far) as address:
+    with on_loopback(Path(far.url.removeprefix("unix://"))) as address:
         away.run("--bgasync-engine", f"tcp://{address}").assert_passed(1)
     away.assert_nothing_left()
 
@@ -181,6 +201,43 @@ def test_workers_are_spread_over_engines_and_images_get_there(
         for engine, name in ((bgasync_engine, image), (far, image), (bgasync_engine, str(newer.id))):
             with suppress(DockerException):
                 engine.client.images.remove(name)
+
+
+SHARED = """
+    import pathlib, pytest
+
+    @pytest.mark.parametrize("number", range(6))
+    def test_where(bgasync, bgasync_engine, worker_id, number):
+        assert bgasync.run_text("[{hosts: all, gather_facts: false, tasks: [{name: Ping, ping: }]}]").ok
+        with pathlib.Path("where-" + worker_id).open("a") as where:
+            print(bgasync_engine.url, file=where)
+"""
+
+
+@pytest.mark.parametrize("mode", ["load", "worksteal"])
+def test_engines_of_two_kinds_share_the_tests_of_a_session(
+    pytester: pytest.Pytester, far: Engine, bgasync_engine: Engine, over_tls: tuple[str, dict[str, str]], mode: str
+) -> None:
+    inner = Inner(pytester, bgasync_engine, far)
+    try:
+        inner.test(SHARED)
+        url, env = over_tls
+        engines = ["--bgasync-engine", bgasync_engine.url, "--bgasync-engine", url]
+        inner.run("-n", "2", "--dist", mode, *engines, env=env).assert_passed(6)
+        used = [(inner.path / f"where-gw{number}").read_text().split() for number in range(2)]
+        assert [set(urls) for urls in used] == [{bgasync_engine.url}, {url}]
+        inner.assert_nothing_left()
+    finally:
+        inner.close()
+
+
+def test_of_several_engines_one_that_does_not_answer_fails_the_tests_of_its_worker(inner: Inner) -> None:
+    inner.test("def test_one(bgasync): pass")
+    engines = ["--bgasync-engine", inner.engine_url, "--bgasync-engine", "tcp://127.0.0.1:1"]
+    ended = inner.run("-n", "2", "--dist", "each", *engines)
+    assert ended.counts == {"passed": 1, "errors": 1}, ended.output
+    ended.assert_says("no container engine answers at --bgasync-engine=tcp://127.0.0.1:1 (")
+    inner.assert_nothing_left()
 
 
 @pytest.mark.parametrize(

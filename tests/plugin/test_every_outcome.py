@@ -72,6 +72,11 @@ def test_an_outcome_that_did_not_come_about_fails_the_test(inner: Inner) -> None
         def test_none(bgasync):
             bgasync.run("play.yml", extra_vars={"launch": False})
 
+        @pytest.mark.xfail(reason="the rollback does not run yet")
+        @pytest.mark.every_outcome("Work", ["succeeded"])
+        def test_expected_to_fail(bgasync):
+            assert bgasync.run("play.yml", extra_vars={"command": "sh -c 'exit 5'"}).ran("Rollback")
+
         @pytest.mark.every_outcome("Wrok", ["failed"])
         def test_misspelt(bgasync):
             bgasync.run("play.yml")
@@ -85,9 +90,9 @@ def test_an_outcome_that_did_not_come_about_fails_the_test(inner: Inner) -> None
         """
     )
     ended = inner.run()
-    assert ended.counts == {"failed": 4, "errors": 1}, ended.output
+    assert ended.counts == {"failed": 5, "errors": 1}, ended.output
+    assert ended.output.count("was to be succeeded and is failed") == 2
     ended.assert_says(
-        "was to be succeeded and is failed",
         "every_outcome: task 'Work' launched no job, so nothing was tried",
         "every_outcome: task 'Wrok' launched no job, so nothing was tried",
         "bgasync_outcome is the outcome that a test is run for: mark it with @pytest.mark.every_outcome",

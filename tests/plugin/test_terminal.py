@@ -81,8 +81,14 @@ def test_a_quiet_run_says_nothing_of_jobs(inner: Inner) -> None:
 
 
 def test_a_run_ends_with_the_number_of_its_jobs_and_with_those_of_tests_that_failed(inner: Inner) -> None:
-    bad = "def test_bad(bgasync):\n    assert bgasync.run('jobs.yml').job('Migrate').rc == 0\n"
-    inner.test(f"{TEST}\n{bad}")
+    inner.test(
+        TEST
+        + """
+def test_bad(bgasync):
+    bgasync.host.run("echo it could not mount the disk > /proc/1/fd/1")
+    assert bgasync.run("jobs.yml").job("Migrate").rc == 0
+"""
+    )
     ended = inner.run("--color=yes")
     assert (ended.rc, ended.counts) == (1, {"failed": 1, "passed": 1})
     assert "\x1b[31mFAILED\x1b[0m" in ended.output
@@ -102,6 +108,8 @@ def test_a_run_ends_with_the_number_of_its_jobs_and_with_those_of_tests_that_fai
         "host1: Start the export > Migrate (failed) > See the export end\n",
         "- output of ansible-playbook jobs.yml -",
         "PLAY RECAP",
+        "- log of the host host1 -",
+        "it could not mount the disk\n",
     ):
         assert failure.count(once) == 1, f"{once}:\n{failure}"
     assert "job 'Start the export'" not in failure

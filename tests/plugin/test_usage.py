@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from .inner import Inner, assert_no_insides
@@ -140,13 +143,21 @@ def test_pytest_lists_the_marker(pytester: pytest.Pytester) -> None:
 
 def test_pytest_lists_options_ini_keys_and_fixtures(pytester: pytest.Pytester) -> None:
     listed = str(pytester.runpytest_inprocess("--help").stdout)
-    for name in ("--bgasync-image", "--bgasync-time-scale"):
-        assert name in listed
     for key in ("image", "time_scale", "playbooks", "deadline"):
         assert f"bgasync_{key} (string)" in listed
     fixtures = str(pytester.runpytest_inprocess("--fixtures").stdout)
     assert "The hosts that the ``bgasync`` marker asks for, up and answering" in fixtures
     assert "bgasync_engine [session scope]" in fixtures
+
+
+def test_the_page_of_options_lists_those_that_pytest_lists_in_groups(pytester: pytest.Pytester) -> None:
+    listed = str(pytester.runpytest_inprocess("--help").stdout)
+    page = (Path(__file__).parents[2] / "docs" / "options.md").read_text()
+    options, keys = r"--bgasync-[a-z-]+", r"bgasync_[a-z_]+"
+    assert set(re.findall(options, page)) == set(re.findall(f"^  ({options})", listed, re.MULTILINE))
+    assert set(re.findall(keys, page)) == set(re.findall(rf"^  ({keys}) \(", listed, re.MULTILINE))
+    groups = re.findall(r"^playbooks with background jobs \(bgasync\): (.*):$", listed, re.MULTILINE)
+    assert groups == ["the hosts", "the runs", "checks of a whole session", "what is written of them"]
 
 
 def test_the_marker_is_known_to_strict_markers(pytester: pytest.Pytester) -> None:

@@ -101,6 +101,33 @@ def test_the_jobs_of_one_host_and_item_only(bgasync: Lab, bgasync_outcome: Outco
     assert len(run.jobs.where(outcome="succeeded")) == 3
 
 
+LABELLED = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - name: Work
+      ansible.builtin.command: sh -c "exit {{ item.status }}"
+      async: 60
+      poll: 0
+      loop: [{name: a, status: 0}, {name: b, status: 0}]
+      loop_control: {label: "the {{ item.name }}"}
+      register: jobs
+      no_log: %s
+"""
+
+
+@pytest.mark.bgasync(strict=False)
+@pytest.mark.every_outcome("Work", ["failed", "lost"], item="the b")
+@pytest.mark.parametrize("no_log", [False, True])
+def test_an_item_is_known_by_its_label_and_where_no_log_hides_it(
+    bgasync: Lab, bgasync_outcome: Outcome, no_log: bool
+) -> None:
+    first, second = bgasync.run_text(LABELLED % no_log).jobs
+    first.wait()
+    assert (first.outcome, second.outcome) == ("succeeded", bgasync_outcome)
+    assert (second.label, second.no_log) == (None if no_log else "the b", no_log)
+
+
 @pytest.mark.every_outcome("Work", ["failed", "unreachable"])
 @pytest.mark.fire_and_forget("Work")
 def test_a_job_that_is_left_behind_on_purpose(bgasync: Lab, bgasync_outcome: Outcome) -> None:

@@ -85,12 +85,17 @@ def test_an_isolated_host_works_on_and_nobody_reaches_it(bgasync: Lab) -> None:
     assert bgasync.run_text(PING).ok
 
 
+def address(lab: Lab) -> set[str]:
+    """Return the addresses that the host itself says it has."""
+    return set(lab.host.run("ip -o -4 addr show scope global | sed 's/.*inet //; s,/.*,,'").stdout.split())
+
+
 @pytest.mark.bgasync(strict=False)
 def test_a_host_that_reboots_loses_its_processes_and_keeps_its_files(bgasync: Lab) -> None:
     job = bgasync.run_text(WORK % 60).job("Work")
     bgasync.host.put("/etc/kept", "kept")
     bgasync.host.put("/etc/bgasync/boot.d/count", "#!/bin/sh\necho again >>/etc/boots\n", 0o755)
-    before = bgasync.host.ip
+    before = address(bgasync)
     for _ in range(2):
         bgasync.host.reboot()
     assert job.outcome == "lost"
@@ -98,7 +103,7 @@ def test_a_host_that_reboots_loses_its_processes_and_keeps_its_files(bgasync: La
     assert bgasync.host.read("/etc/boots") == "again\nagain\n"
     assert bgasync.run_text(PING).ok
     assert bgasync.host.testinfra.file("/etc/kept").exists
-    assert bgasync.host.ip == before
+    assert address(bgasync) == before == {bgasync.host.ip}
     assert bgasync.host.container.attrs["State"]["Running"]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_bgasync import Lab, NotThere, Outcome, PlaybookDeadline, UsageProblem
+from pytest_bgasync.clock import Deadline
 
 pytestmark = pytest.mark.bgasync(time_scale=0.05)
 
@@ -28,6 +29,27 @@ PLAY = """
     - name: Report
       ansible.builtin.command: touch /tmp/reported
 """
+
+
+def test_the_jobs_of_a_playbook_that_is_running_are_those_of_the_test(bgasync: Lab) -> None:
+    bgasync.host.stub("sleep", takes=1)
+    with bgasync.start_text(PLAY % "linear", pause_before=["Ask"]) as running:
+        running.wait_for("Ask")
+        (job,) = bgasync.jobs
+        assert job is running.jobs[0]
+        assert list(bgasync.host.jobs()) == [job]
+        running.resume()
+    assert list(bgasync.jobs) == [job]
+
+
+def test_a_play_that_nobody_waits_for_is_stopped_at_its_deadline(bgasync: Lab) -> None:
+    endless = "[{hosts: all, gather_facts: false, tasks: [{name: Endless, command: sleep 3600}]}]"
+    running = bgasync.start_text(endless, deadline=5)
+    assert Deadline(30).wait_for(lambda: running.ended)
+    with pytest.raises(PlaybookDeadline, match="was stopped at its deadline of 5 s while it was at the task 'Endless'"):
+        running.wait()
+    assert 5 <= bgasync.runs[0].wall < 30
+    assert not bgasync.runs[0].ok
 
 
 @pytest.mark.parametrize(

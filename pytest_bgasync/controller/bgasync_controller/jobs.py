@@ -12,6 +12,7 @@ import re
 import shlex
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -34,6 +35,10 @@ def install(run: dict[str, Any], events: Writer, gate: Gate) -> None:
     async_status.run = _watched_status(async_status.run, events)
 
 
+#: The actions that run the modules of facts, which are no jobs of the author's.
+GATHERS_FACTS = ("gather_facts", "ansible.builtin.gather_facts", "ansible.legacy.gather_facts")
+
+
 def limit_in_force(declared: int, names: list[str], run: dict[str, Any]) -> int:
     """Return the limit in whole real seconds; ``declared`` is what the playbook says."""
     limits: dict[str, float] = run["limits"]
@@ -45,26 +50,39 @@ def limit_in_force(declared: int, names: list[str], run: dict[str, Any]) -> int:
     return max(scaled, min(floor, declared))
 
 
-def fate_of(names: list[str], variables: dict[str, Any], task: Any, run: dict[str, Any]) -> dict[str, Any] | None:
-    """Return what is to become of the job that is launched for these variables; None if that is left to itself."""
+def fate_of(
+    names: list[str], variables: dict[str, Any], task: Any, run: dict[str, Any], template: Callable[[Any], Any]
+) -> dict[str, Any] | None:
+    """Return what is to become of the job that is launched for these variables; None if that is left to itself.
+
+    ``template`` fills in variables, as in the label of an item.
+    """
     fate: dict[str, Any] | None = run["fate"]
     if fate is None or fate["task"] not in names:
         return None
     if fate["host"] not in (None, variables.get("inventory_hostname")):
         return None
-    item = variables.get(task.loop_control.loop_var) if task.loop_control else None
-    return fate if fate["item"] is None or item == fate["item"] or str(item) == str(fate["item"]) else None
+    if fate["item"] is None:
+        return fate
+    if not task.loop_control:
+        return None
+    item = variables.get(task.loop_control.loop_var)
+    called = [str(item)]
+    if task.loop_control.label is not None:
+        with suppress(Exception):  # one that cannot be filled in is Ansible's to tell, when the task has ended
+            called.append(str(template(task.loop_control.label)))
+    return fate if item == fate["item"] or str(fate["item"]) in called else None
 
 
 def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Writer, gate: Gate) -> Callable[..., Any]:
     def _execute_module(self: Any, *args: Any, **kwargs: Any) -> Any:
         task = self._task
         declared, environment = task.async_val, task.environment
-        if not kwargs.get("wrap_async") or not declared or task.action.endswith("gather_facts"):
+        if not kwargs.get("wrap_async") or not declared or task.action in GATHERS_FACTS:
             return execute(self, *args, **kwargs)
         names, token = [task.name, task.get_name()], uuid.uuid4().hex
         limit = limit_in_force(declared, names, run)
-        fate = fate_of(names, kwargs.get("task_vars") or {}, task, run)
+        fate = fate_of(names, kwargs.get("task_vars") or {}, task, run, self._templar.template)
         if fate:
             limit = max(min(limit, fate["most"] or limit), fate["least"])
 
