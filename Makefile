@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 VENV := .venv
 MOLECULE := .venv-molecule
-.PHONY: help demo test thorough podman outcomes bench docs pictures lint types setup clean
+.PHONY: help demo test thorough podman outcomes bench author docs pictures lint types setup clean
 
 help: ## List what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -25,6 +25,10 @@ outcomes: setup ## Try every way a job can end in every scenario (15 minutes), a
 bench: setup $(MOLECULE)/.installed ## Compare with molecule and a script by hand, and write docs/benchmarks.md
 	$(VENV)/bin/pip install --quiet --editable '.[bench]'
 	$(VENV)/bin/python tools/bench/bench.py $(ONLY)
+
+author: setup ## Try docs/ci.md in a repository of its own, with the wheel (needs Python 3.12)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check build tox
+	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python tools/author.py
 
 docs: $(VENV)/.docs ## Make the site of the documentation in site/
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict

@@ -76,7 +76,9 @@ def measured(name: str, way: str, play: Callable[[Path], int]) -> None:
     rc = play(ROOT / "playbooks" / f"{name}.yml")
     taken = round(time.monotonic() - began, 3)
     assert rc == CASES[name][2]
-    Path(os.environ["BENCH_OUT"], f"{name}-{way}.json").write_text(json.dumps({f"{name}, {way}": [taken]}))
+    out, key = Path(os.environ["BENCH_OUT"], f"{name}-{way}.json"), f"{name}, {way}"
+    earlier = json.loads(out.read_text())[key] if out.exists() else []
+    out.write_text(json.dumps({key: [*earlier, taken]}))
 
 
 @pytest.mark.parametrize("name", cases(time_scale=1))
