@@ -15,7 +15,7 @@ test: setup ## Run the tests
 thorough: setup ## Run the tests, and those that show the same in another form
 	$(VENV)/bin/pytest -n 3 --dist worksteal
 
-podman: ONLY ?= tests/scenarios tests/runs/test_jobs.py tests/runs/test_faults.py
+podman: ONLY ?= tests/scenarios tests/runs tests/catalogue
 podman: setup ## Run the tests of playbooks on Podman
 	$(VENV)/bin/python tools/podman.py -n 3 --dist worksteal $(ONLY)
 
