@@ -32,7 +32,7 @@ SHOWN = 100
 #: Where the system's own commands are: what a test or an author puts before them on the PATH is not meant.
 PATH = "/usr/sbin:/usr/bin:/sbin:/bin"
 #: How the engine begins when it cannot run a command; it says so as the command's output.
-ENGINE_SAYS = (b"OCI runtime", b"unable to find user")
+ENGINE_SAYS = (b"OCI runtime", b"unable to find user", b"Error: runc: ", b"Error: crun: ", b"Error: OCI runtime")
 
 
 @dataclass(frozen=True)
@@ -71,6 +71,7 @@ class Container:
 
         ``label`` is what messages call it.
         """
+        self._engine = engine
         self._client = engine.client
         self._api = engine.client.api
         self.name, self.label = name, label
@@ -184,12 +185,19 @@ class Container:
             raise HostProblem(f"{self.label} went away during a command: {reason(error)}") from None
         if state["ExitCode"] is None:
             raise HostProblem(f"{self.label} went away during the command {_shown(command)}")
-        silent = not any(output.values()) and not state.get("Pid")  # a command that began had a pid
-        if state["ExitCode"] in (126, 127) and (output[1].startswith(ENGINE_SAYS) or silent):
-            # The engine says so in the place of the command's output, or not at all.
+        if state["ExitCode"] in (126, 127) and self._never_began(output, state):
             why = output[1].decode(errors="replace").strip() or f"is there a user {user!r}?"
             raise HostProblem(f"{self.label} cannot run {_shown(command)}: {why}")
         return Finished(int(state["ExitCode"]), output[1], output[2])
+
+    def _never_began(self, output: Mapping[int, bytes], state: Mapping[str, Any]) -> bool:
+        """Say whether it is the engine that has failed: it says so in the place of the command's output, or not at all.
+
+        Of a command that began Docker has a pid. Podman does not keep that, and is never silent.
+        """
+        if output[1].startswith(ENGINE_SAYS):
+            return True
+        return not any(output.values()) and not state.get("Pid") and not self._engine.podman
 
     def converse(self, command: Sequence[str]) -> Stream:
         """Start a command that reads what is written to the stream, and ends when that closes; raises HostProblem."""

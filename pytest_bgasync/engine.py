@@ -26,7 +26,7 @@ from docker.utils import kwargs_from_env
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.errors import EngineMissing, EngineNotFound, EngineRefused
 from pytest_bgasync.locks import FileLock, cache_folder, locked
-from pytest_bgasync.owner import OWNER
+from pytest_bgasync.owner import containers
 from pytest_bgasync.processes import identify, is_alive
 from pytest_bgasync.records import parse_name
 from pytest_bgasync.tunnel import Tunnel
@@ -118,7 +118,7 @@ class Engine:
 
     def _keeps(self) -> bool:
         try:
-            found = self.client.containers.list(filters={"label": OWNER}, ignore_removed=True)
+            found = containers(self.client)
         except FAILURES:
             return False
         return any(name.kept for container in found if (name := parse_name(str(container.name))) is not None)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import Ambiguous, EngineNotFound, NotThere
-from pytest_bgasync.owner import OWNER
+from pytest_bgasync.owner import containers
 from pytest_bgasync.records import Name, Record, parse_name
 from pytest_bgasync.spec import LOCALHOST
 from pytest_bgasync.tasks import listing
@@ -48,7 +48,7 @@ def guests(engine: Engine, known: Iterable[tuple[Path, Record]]) -> Iterator[Gue
     """Yield the hosts and services of an engine; ``known`` is what is written down. Raises EngineNotFound."""
     folders = {record.scenario: (folder, record) for folder, record in known if record.engine == engine.url}
     try:
-        found = engine.client.containers.list(filters={"label": OWNER}, ignore_removed=True)
+        found = containers(engine.client)
         command = engine.command if found else ""
     except FAILURES as error:
         raise EngineNotFound(f"the engine {engine.url} does not say what it has: {reason(error)}") from None

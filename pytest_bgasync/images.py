@@ -285,7 +285,9 @@ def ours(engine: Engine) -> list[Built]:
         found = engine.client.api.images()
     except FAILURES as error:
         raise ImageProblem(f"the engine does not list its images ({reason(error)})") from None
-    names = [(tag.removeprefix("localhost/"), image) for image in found for tag in image.get("RepoTags") or ()]
+    # Podman puts in front where it would pull from.
+    tags = [(tag, image) for image in found for tag in image.get("RepoTags") or ()]
+    names = [(tag.partition("/")[2] if f"/{OURS}" in tag else tag, image) for tag, image in tags]
     return [
         Built(name, int(image["Size"]), max(0.0, time.time() - image["Created"]))
         for name, image in sorted(names, key=lambda pair: pair[0])

@@ -5,7 +5,11 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
+
+from docker.errors import APIError
 
 from pytest_bgasync.processes import identify
 
@@ -23,6 +27,18 @@ def owner_label() -> dict[str, str]:
 
 def _label() -> str:
     return json.dumps(identify(os.getpid()))
+
+
+def containers(client: Any, *, stopped: bool = False) -> list[Any]:
+    """Return the containers of ours that an engine has, with ``stopped`` also those that do not run.
+
+    Raises what ``engine.FAILURES`` lists.
+    """
+    found = []
+    for listed in client.api.containers(all=stopped, filters={"label": OWNER}):
+        with suppress(APIError):  # it has gone since; Podman has no status of its own for that
+            found.append(client.containers.get(listed["Id"]))
+    return found
 
 
 def make_folder() -> Path:

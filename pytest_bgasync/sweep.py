@@ -16,7 +16,7 @@ from typing import Any
 
 from pytest_bgasync.engine import FAILURES, Engine
 from pytest_bgasync.locks import cache_folder
-from pytest_bgasync.owner import FOLDER, OWNER, places
+from pytest_bgasync.owner import FOLDER, OWNER, containers, places
 from pytest_bgasync.processes import is_alive, of_another_boot
 from pytest_bgasync.records import Name, Record, is_kept, network_name, parse_name
 
@@ -93,20 +93,15 @@ def _folders(engine: Engine) -> Iterator[Left]:
 def _names(engine: Engine) -> list[Name] | None:
     """Return what the names of our containers say that an engine has; None where it does not say."""
     try:
-        names = [parse_name(container.name) for container in _ours(engine.client)]
+        names = [parse_name(container.name) for container in containers(engine.client, stopped=True)]
     except FAILURES:
         return None
     return [name for name in names if name is not None]
 
 
-def _ours(client: Any) -> list[Any]:
-    found: list[Any] = client.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True)
-    return found
-
-
 def _containers(client: Any, may_go: Callable[[str], bool]) -> Iterator[Left]:
     # Podman removes none on which another stands, and that is the one whose name ends so.
-    for container in sorted(_ours(client), key=lambda one: one.name.endswith("_sandbox")):
+    for container in sorted(containers(client, stopped=True), key=lambda one: one.name.endswith("_sandbox")):
         name = parse_name(container.name)
         if name is not None and name.kept:
             gone = may_go(name.scenario)

@@ -44,6 +44,7 @@ PATIENCE = 60
 NAMED = 5
 #: Where Podman looks for the process that reaps in its containers.
 CATATONIT = ("/usr/libexec/podman/catatonit", "/usr/lib/podman/catatonit", "/usr/bin/catatonit")
+AARDVARK = ("/usr/libexec/podman/aardvark-dns", "/usr/lib/podman/aardvark-dns", "/usr/bin/aardvark-dns")
 
 
 @dataclass(frozen=True)
@@ -190,7 +191,8 @@ def _podman(engine: Engine) -> Iterator[Line]:
     """See whether hosts will know each other by name, and whether there is what reaps in them."""
     api = engine.client.api
     host = api.get(f"{api.base_url}/v4.0.0/libpod/info").json().get("host", {})
-    network = host.get("networkBackendInfo") or {}
+    # Before 4.5 it says no more than the name of what makes the networks.
+    network = host.get("networkBackendInfo") or {"dns": {"path": _name_server(engine, host.get("networkBackend"))}}
     if (network.get("dns") or {}).get("path"):
         yield Line(OK, "names", f"hosts know each other by name ({network['dns']['path']})")
     else:
@@ -201,6 +203,15 @@ def _podman(engine: Engine) -> Iterator[Line]:
         )  # fmt: skip
     if engine.url.startswith("unix://") and not any(Path(path).exists() for path in CATATONIT):
         yield Line(PROBLEM, "catatonit", "it is missing, and no host starts without it: apt-get install catatonit")
+
+
+def _name_server(engine: Engine, backend: object) -> str | None:
+    """Return what gives hosts their names, for a Podman that does not tell; elsewhere it is taken to be there."""
+    if backend != "netavark":
+        return None
+    if not engine.url.startswith("unix://"):
+        return "aardvark-dns"
+    return next((path for path in AARDVARK if Path(path).exists()), None)
 
 
 def _image(engine: Engine, settings: Settings) -> Iterator[Line]:

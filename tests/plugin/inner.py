@@ -22,7 +22,7 @@ import pytest
 from docker.errors import DockerException
 
 from pytest_bgasync import Engine
-from pytest_bgasync.owner import OWNER
+from pytest_bgasync.owner import OWNER, containers
 
 #: Real seconds after which a run of pytest counts as stuck.
 STUCK = 240
@@ -261,11 +261,7 @@ class Inner:
         return {path.read_text() for path in self._labels.iterdir()}
 
     def _containers(self) -> list[Any]:
-        found = [
-            container
-            for engine in self._engines
-            for container in engine.client.containers.list(all=True, filters={"label": OWNER}, ignore_removed=True)
-        ]
+        found = [one for engine in self._engines for one in containers(engine.client, stopped=True)]
         return [container for container in found if container.attrs["Config"]["Labels"][OWNER] in self._owners()]
 
     def _networks(self) -> list[Any]:

@@ -54,8 +54,9 @@ def machine(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Mac
     machine = Machine({"HOME": "/home/me", "XDG_RUNTIME_DIR": "/run/user/7", "PATH": str(tmp_path)})
 
     def client(base_url: str, **_: object) -> SimpleNamespace:
-        containers = SimpleNamespace(list=lambda **_: list(machine.containers))
-        return SimpleNamespace(ping=lambda: machine.ping(base_url), close=lambda: None, containers=containers)
+        containers = SimpleNamespace(get=lambda number: machine.containers[number])
+        api = SimpleNamespace(containers=lambda **_: [{"Id": number} for number in range(len(machine.containers))])
+        return SimpleNamespace(ping=lambda: machine.ping(base_url), close=lambda: None, containers=containers, api=api)
 
     def context(name: str | None) -> SimpleNamespace | None:
         """Know the current context and those called default and other."""

@@ -103,7 +103,10 @@ def fake_engine(things: Mapping[str, Thing]) -> Engine:
         return [things["image"].listed] if "image" in things else []
 
     client = SimpleNamespace(**{f"{kind}s": listing(kind) for kind in ("container", "network", "image")})
-    client.api = SimpleNamespace(images=images)
+    client.containers.get = lambda _: things["container"]
+    client.api = SimpleNamespace(
+        images=images, containers=lambda **_: [{"Id": "thing"} for _ in client.containers.list()]
+    )
     return cast(Engine, SimpleNamespace(client=client, url="unix:///engine"))
 
 
@@ -259,9 +262,26 @@ def test_an_engine_that_does_not_list_what_it_has_is_asked_another_time() -> Non
         raise APIError("no such image")
 
     thing = Thing(DEAD, OLD)
-    broken, whole = SimpleNamespace(list=fail), SimpleNamespace(list=lambda **_: [thing])
-    client = SimpleNamespace(containers=broken, networks=whole, api=SimpleNamespace(images=fail))
+    networks = SimpleNamespace(list=lambda **_: [thing])
+    client = SimpleNamespace(networks=networks, api=SimpleNamespace(containers=fail, images=fail))
     assert sweep(cast(Engine, SimpleNamespace(client=client, url="unix:///engine"))) == ["network thing"]
+
+
+def test_a_container_that_goes_while_they_are_listed_is_passed_over() -> None:
+    def get(number: str) -> Thing:
+        if number == "gone":
+            raise APIError("500 Server Error: no such container")  # as Podman says it
+        return thing
+
+    thing = Thing(DEAD, YOUNG)
+    client = SimpleNamespace(
+        api=SimpleNamespace(containers=lambda **_: [{"Id": "gone"}, {"Id": "thing"}], images=lambda **_: []),
+        containers=SimpleNamespace(get=get),
+        networks=SimpleNamespace(list=lambda **_: []),
+    )
+    assert sweep(cast(Engine, SimpleNamespace(client=client, url="unix:///engine")), lambda _: True) == [
+        "container thing"
+    ]
 
 
 BUILD = """\
