@@ -93,7 +93,8 @@ class Player:
         with theirs:
             start = Start(order.command, order.env, own, order.cwd, order.folder, theirs)
             self._process = self.starter.start(start, self.patience.left)
-        self._watchdog = threading.Timer(self.patience.left + UNWATCHED, self._end_late)
+        within = min(self.patience.left + UNWATCHED, threading.TIMEOUT_MAX)
+        self._watchdog = threading.Timer(within, self._end_late)
         self._watchdog.daemon = True
         self._watchdog.start()
 

@@ -52,6 +52,11 @@ def test_a_play_that_nobody_waits_for_is_stopped_at_its_deadline(bgasync: Lab) -
     assert not bgasync.runs[0].ok
 
 
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_deadline_may_be_as_far_away_as_a_number_can_be(bgasync: Lab) -> None:
+    assert bgasync.run_text("[{hosts: all, gather_facts: false, tasks: [{ping: }]}]", deadline=1e300).ok
+
+
 @pytest.mark.parametrize(
     "strategy",
     [
