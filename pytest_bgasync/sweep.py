@@ -83,7 +83,7 @@ def _folders(engine: Engine) -> Iterator[Left]:
             if dead or record is not None:
                 found.append((note.parent, record))
     # Now, when the records are read: a run writes down that it keeps its hosts while it has them.
-    names = _names(engine)
+    names = _names(engine) if any(record for _, record in found) else None
     there = None if names is None else {name.scenario for name in names}
     for folder, record in found:
         if record is None or (there is not None and record.engine == engine.url and record.scenario not in there):

@@ -42,9 +42,8 @@ LEAST = 1 << 30
 PATIENCE = 60
 #: How many leftovers are named.
 NAMED = 5
-#: Where Podman looks for the process that reaps in its containers.
-CATATONIT = ("/usr/libexec/podman/catatonit", "/usr/lib/podman/catatonit", "/usr/bin/catatonit")
-AARDVARK = ("/usr/libexec/podman/aardvark-dns", "/usr/lib/podman/aardvark-dns", "/usr/bin/aardvark-dns")
+#: Where Podman looks for its helpers: what reaps in its containers, and their name server.
+HELPERS = ("/usr/libexec/podman", "/usr/lib/podman", "/usr/bin")
 
 
 @dataclass(frozen=True)
@@ -201,7 +200,7 @@ def _podman(engine: Engine) -> Iterator[Line]:
             "hosts will not know each other by name: install netavark and aardvark-dns"
             " (on Debian and Ubuntu: apt-get install netavark aardvark-dns)",
         )  # fmt: skip
-    if engine.url.startswith("unix://") and not any(Path(path).exists() for path in CATATONIT):
+    if engine.url.startswith("unix://") and _helper("catatonit") is None:
         yield Line(PROBLEM, "catatonit", "it is missing, and no host starts without it: apt-get install catatonit")
 
 
@@ -211,7 +210,12 @@ def _name_server(engine: Engine, backend: object) -> str | None:
         return None
     if not engine.url.startswith("unix://"):
         return "aardvark-dns"
-    return next((path for path in AARDVARK if Path(path).exists()), None)
+    return _helper("aardvark-dns")
+
+
+def _helper(name: str) -> str | None:
+    """Return the path of a helper of the Podman of this machine."""
+    return next((path for folder in HELPERS if Path(path := f"{folder}/{name}").exists()), None)
 
 
 def _image(engine: Engine, settings: Settings) -> Iterator[Line]:

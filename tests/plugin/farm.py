@@ -19,35 +19,13 @@ from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import Engine, find
 from pytest_bgasync.shelves import Shelves
 
+from . import carrier
+
 #: Real seconds in which an engine starts, and ends.
 START = 60
 ROOT = [] if os.geteuid() == 0 else ["sudo", "-n"]
 #: Where a far engine listens, in a network that is its own.
 PORT = 2376
-#: Carries what comes to a socket into the network of a far engine.
-_CARRIER = f"""
-import asyncio, sys
-
-async def carry(reader, writer):
-    try:
-        while data := await reader.read(1 << 16):
-            writer.write(data)
-            await writer.drain()
-    except OSError:
-        pass
-    finally:
-        writer.close()
-
-async def serve(reader, writer):
-    there, back = await asyncio.open_connection("127.0.0.1", {PORT})
-    await asyncio.gather(carry(reader, back), carry(there, writer))
-
-async def main():
-    server = await asyncio.start_unix_server(serve, sys.argv[1])
-    await server.serve_forever()
-
-asyncio.run(main())
-"""
 
 
 @contextmanager
@@ -60,10 +38,9 @@ def far_engine(near: Engine, image: str) -> Iterator[tuple[Engine, Certificates,
     folder = Path(tempfile.mkdtemp(prefix="farm-"))
     listens, way_in = f"unix://{folder}/socket", folder / "tls"
     certificates = Certificates(folder / "certificates")
-    carrier = folder / "carrier.py"
-    carrier.write_text(_CARRIER)
     dockerd = (
-        f"ip link set lo up; umask 0; {sys.executable} {carrier} {way_in} & echo $! >{folder}/carrier-pid; umask 022;"
+        f"ip link set lo up; umask 0; {sys.executable} {carrier.__file__} {way_in} {PORT} &"
+        f" echo $! >{folder}/carrier-pid; umask 022;"
         f" exec dockerd --data-root {folder}/data --exec-root {folder}/exec"
         f" --pidfile {folder}/pid --host {listens} --group {os.getgid()}"
         f" --host tcp://127.0.0.1:{PORT} {certificates.options}"
@@ -116,16 +93,7 @@ class Certificates:
 def on_loopback(path: Path) -> Iterator[str]:
     """Let what listens at a socket be reached over TCP; yield ``127.0.0.1:PORT``."""
 
-    async def carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with closing(writer), suppress(OSError):
-            while data := await reader.read(1 << 16):
-                writer.write(data)
-                await writer.drain()
-
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_unix_connection(path)
-        await asyncio.gather(carry(reader, back), carry(there, writer))
-
+    serve = carrier.carry_to(lambda: asyncio.open_unix_connection(path))
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()

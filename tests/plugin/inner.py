@@ -261,14 +261,14 @@ class Inner:
         return {path.read_text() for path in self._labels.iterdir()}
 
     def _containers(self) -> list[Any]:
+        own = self._owners()
         found = [one for engine in self._engines for one in containers(engine.client, stopped=True)]
-        return [container for container in found if container.attrs["Config"]["Labels"][OWNER] in self._owners()]
+        return [container for container in found if container.attrs["Config"]["Labels"][OWNER] in own]
 
     def _networks(self) -> list[Any]:
-        networks = [
-            network for engine in self._engines for network in engine.client.networks.list(filters={"label": OWNER})
-        ]
-        return [network for network in networks if network.attrs["Labels"][OWNER] in self._owners()]
+        own = self._owners()
+        found = [one for engine in self._engines for one in engine.client.networks.list(filters={"label": OWNER})]
+        return [network for network in found if network.attrs["Labels"][OWNER] in own]
 
     def _environment(self) -> dict[str, str]:
         others = ("PYTEST_", "ANSIBLE_", "XDG_")

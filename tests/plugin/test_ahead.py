@@ -12,11 +12,11 @@ from .inner import Inner
 CONFTEST = """
     import datetime
     from pytest_bgasync.clock import Deadline
-    from pytest_bgasync.owner import owner_label
+    from pytest_bgasync.owner import containers, owner_label
 
     def scenarios(engine):
-        found = engine.client.containers.list(filters={"label": "bgasync.owner"}, ignore_removed=True)
-        mine = [one for one in found if one.labels["bgasync.owner"] == owner_label()["bgasync.owner"]]
+        owner = owner_label()["bgasync.owner"]
+        mine = [one for one in containers(engine.client) if one.labels["bgasync.owner"] == owner]
         # The receiver of webhooks comes before the hosts.
         return {"-".join(one.name.split("-")[:2]) for one in mine if not one.name.endswith("webhooks")}
 

@@ -8,8 +8,9 @@ import re
 import signal
 import subprocess
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from functools import partial
 
 import pytest
 from docker.errors import NotFound
@@ -173,7 +174,6 @@ def test_ctrl_c_with_workers_of_xdist(inner: Inner) -> None:
 PAUSED = """
 import pathlib, time
 import pytest
-from docker.errors import NotFound
 from pytest_bgasync import PlaybookDeadline
 from pytest_bgasync.clock import Deadline
 
@@ -350,34 +350,31 @@ class Things:
     def __init__(self, engine: Engine, image: str) -> None:
         self._api = engine.client.api
         self._image = image
-        self._made: list[str] = []
+        self._made: dict[str, Callable[[str], object]] = {}
 
     def make(self, kind: str, labels: dict[str, str]) -> str:
         """Make a network or a container that is there and does nothing, and return its id."""
         name = f"bgasync-{uuid.uuid4().hex[:10]}"
         if kind == "network":
-            made = self._api.create_network(name, labels=labels)
-        else:
-            made = self._api.create_container(
-                self._image, ["sleep", "600"], name=name, labels=labels, stop_signal="KILL"
-            )
-            if kind == "running container":
-                with suppress(NotFound):
-                    self._api.start(made["Id"])
-        self._made.append(made["Id"])
-        return str(made["Id"])
+            made = self._api.create_network(name, labels=labels)["Id"]
+            self._made[made] = self._api.remove_network
+            return str(made)
+        command = ["sleep", "600"]
+        made = self._api.create_container(self._image, command, name=name, labels=labels, stop_signal="KILL")["Id"]
+        self._made[made] = partial(self._api.remove_container, force=True)
+        if kind == "running container":
+            with suppress(NotFound):
+                self._api.start(made)
+        return str(made)
 
     def there(self, thing: str) -> bool:
         """Say whether it still is."""
         return thing in {found["Id"] for found in self._api.networks() + self._api.containers(all=True)}
 
     def remove(self) -> None:
-        for thing in filter(self.there, self._made):
-            networks = {network["Id"] for network in self._api.networks()}
-            if thing in networks:
-                self._api.remove_network(thing)
-            else:
-                self._api.remove_container(thing, force=True)
+        for thing, remove in self._made.items():
+            with suppress(NotFound):
+                remove(thing)
 
 
 @pytest.fixture

@@ -4,15 +4,7 @@ from __future__ import annotations
 
 from pytest_bgasync import Lab
 
-PLAY = """
-- hosts: all
-  gather_facts: false
-  tasks:
-    - name: Work
-      ansible.builtin.command: "true"
-      async: 60
-      poll: 1
-"""
+PLAY = "[{hosts: all, gather_facts: false, tasks: [{command: 'true', async: 60, poll: 1}]}]"
 
 
 def connections(lab: Lab) -> list[str]:

@@ -26,6 +26,8 @@ from bgasync_controller.gate import Gate
 
 #: What a module begins with that is to stand still.
 HOLD = Path(__file__).parents[2] / "guest" / "hold.py"
+#: The actions that run the modules of facts, which are no jobs of the author's.
+GATHERS_FACTS = ("gather_facts", "ansible.builtin.gather_facts", "ansible.legacy.gather_facts")
 
 
 def install(run: dict[str, Any], events: Writer, gate: Gate) -> None:
@@ -33,10 +35,6 @@ def install(run: dict[str, Any], events: Writer, gate: Gate) -> None:
     ActionBase._compute_environment_string = _marked_environment(ActionBase._compute_environment_string)
     async_status = action_loader.get("ansible.legacy.async_status", class_only=True)
     async_status.run = _watched_status(async_status.run, events)
-
-
-#: The actions that run the modules of facts, which are no jobs of the author's.
-GATHERS_FACTS = ("gather_facts", "ansible.builtin.gather_facts", "ansible.legacy.gather_facts")
 
 
 def limit_in_force(declared: int, names: list[str], run: dict[str, Any]) -> int:
