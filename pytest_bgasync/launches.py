@@ -26,6 +26,17 @@ class Poll:
 
 
 @dataclass(frozen=True)
+class Look(Poll):
+    """One time a task looked at a job without a status: what it was told, if anything, counts less than a poll."""
+
+    task: str
+    action: str
+    """What it looked with, as the playbook writes it."""
+    file: bool
+    """It looked at the job file; otherwise it was given the job id, and what it did with that is not known."""
+
+
+@dataclass(frozen=True)
 class Miss:
     """One time the play asked for a job and was told that there is none: ``at`` is in playbook seconds."""
 
@@ -74,6 +85,7 @@ class Launch:
     """The task that launched it has returned."""
     polls: list[Poll] = field(default_factory=list)
     misses: list[Miss] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
     erased_at: float | None = None
     """When the play removed its job file with ``mode: cleanup``."""
     collected: bool = False
@@ -93,13 +105,13 @@ def fold(
     launches: list[Launch] = []
     by_jid = {launch.jid: launch for launch in earlier if launch.jid is not None}
     by_token: dict[str, Launch] = {}
-    full_names: dict[str, str] = {}
+    names: dict[str, Event] = {}
     for event in events:
         kind = event["event"]
         if kind == "task_started":
-            full_names[event["task_id"]] = event["full_name"]
+            names[event["task_id"]] = event
         elif kind in ("job_launching", "job_launched"):
-            full_name = full_names.get(event["task_id"]) or str(event["task"])
+            full_name = str(names.get(event["task_id"], event).get("full_name", event["task"]))
             overridden = bool({event["task"], full_name} & replaced)
             launch = by_token.get(event["token"])
             if launch is None:
@@ -117,11 +129,17 @@ def fold(
                 continue
             job.no_log = job.no_log or event["no_log"]
             at = clock.at(event["at"])
+            _report(job, event)
             if not event["found"]:
                 job.misses.append(Miss(at, event["host"], _machine(event), event["user"], event["results_file"]))
             else:
                 job.polls.append(Poll(at, event["finished"], event["failed"], event["timed_out"]))
                 job.collected = job.collected or event["finished"]
+        elif kind == "job_looked_at":
+            if (job := by_jid.get(event["jid"])) is not None:
+                job.no_log = job.no_log or event["no_log"]
+                job.looks.append(_look(event, names, clock))
+                _report(job, event)
         elif kind == "job_erased":
             if (job := by_jid.get(event["jid"])) is not None:
                 job.erased_at = clock.at(event["at"])
@@ -157,7 +175,7 @@ def _spoken_of(event: Event, by_jid: dict[str, Launch]) -> Launch | None:
 
 
 def _report(launch: Launch, event: Event) -> None:
-    if event["data"].get("finished"):
+    if (event["data"] or {}).get("finished"):
         launch.reported = event["data"]
 
 
@@ -187,6 +205,18 @@ def _launch(event: Event, clock: Clock, full_name: str, *, overridden: bool) -> 
         throttle=event["throttle"],
         timeout=event["timeout"],
         launched_at=clock.at(event["at"]),
+    )
+
+
+def _look(event: Event, names: dict[str, Event], clock: Clock) -> Look:
+    return Look(
+        at=clock.at(event["at"]),
+        finished=event["finished"],
+        failed=event["failed"],
+        timed_out=event["timed_out"],
+        task=names.get(event["task_id"], event)["task"],
+        action=event["action"],
+        file=event["file"],
     )
 
 

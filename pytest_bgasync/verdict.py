@@ -14,6 +14,8 @@ from pytest_bgasync.outcome import Outcome
 #: Real seconds in which a wrapper may not have come to make the runner's process group: after its own start, as long
 #: as there is no job file, and after the file was written.
 STARTING, FORKING = 3.0, 0.5
+#: What a job file says as long as there is no result.
+STARTED = {"started", "finished", "ansible_job_id"}
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,7 @@ def judge(launch: Launch, file: JobFile | None, processes: Sequence[Process], no
 
     The processes must have been looked at before the file.
     """
-    if (found := _written(file) or told(launch)) is not None:
+    if (found := _written(file, launch.jid) or told(launch)) is not None:
         return found
     if writer(processes, launch, file) is not None:
         return Verdict(Outcome.RUNNING, {})
@@ -208,7 +210,7 @@ def gave_up(launch: Launch) -> bool:
     return waited and launch.ended_task and not any(poll.finished for poll in launch.polls)
 
 
-def _written(file: JobFile | None) -> Verdict | None:
+def _written(file: JobFile | None, jid: str | None) -> Verdict | None:
     """Judge by a result in the job file, None if there is none."""
     if file is None:
         return None
@@ -216,8 +218,10 @@ def _written(file: JobFile | None) -> Verdict | None:
         data = json.loads(file.text)
     except (ValueError, RecursionError):
         return None
-    if not isinstance(data, dict) or set(data) == {"started", "finished", "ansible_job_id"}:
+    if not isinstance(data, dict) or data.keys() == STARTED:
         return None
+    if data.keys() > STARTED and data["ansible_job_id"] == jid and not data["finished"]:
+        return None  # not a module's own result: what ended the job added to what the wrapper wrote at its start
     return Verdict(_outcome(data), data, file.written)
 
 
@@ -238,7 +242,7 @@ def _state(file: JobFile | None) -> str:
 
 def told(launch: Launch) -> Verdict | None:
     """Judge by what the play was told last, where the file has been removed or cannot be read; None if it was not."""
-    final = next((poll for poll in launch.polls if poll.finished), None)
+    final = next((answer for answer in [*launch.polls, *launch.looks] if answer.finished), None)
     if final is None:
         return None
     outcome = Outcome.TIMED_OUT if final.timed_out else Outcome.FAILED if final.failed else Outcome.SUCCEEDED

@@ -6,8 +6,10 @@ from collections.abc import Iterator
 
 from pytest_bgasync.findings import Facts, Finding, named
 from pytest_bgasync.jobs import Job
+from pytest_bgasync.launches import Launch
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.rules.asking import was_unreadable, why_missed
+from pytest_bgasync.tasks import place
 from pytest_bgasync.verdict import gave_up
 
 KIND = "uncollected"
@@ -35,9 +37,10 @@ def _why(job: Job) -> str:
         return why_missed(launch.misses[-1], launch)
     if launch.retried:
         return "until launches another job at each try, and only the last one is registered"
-    asked = (
-        f"the play asked {len(polls)} times and was never told that it has ended" if polls else "no task asked for it"
-    )
+    if polls:
+        asked = f"the play asked {len(polls)} times and was never told that it has ended"
+    else:
+        asked = _looked(launch) or "no task asked for it"
     if launch.erased_at is not None:
         return f"{asked}, and the play removed its job file with mode: cleanup"
     if not polls:
@@ -49,3 +52,12 @@ def _why(job: Job) -> str:
     if job.outcome is Outcome.LOST:
         return f"{asked}; {job.msg}"
     return asked
+
+
+def _looked(launch: Launch) -> str:
+    """Say which task looked at a job without asking for its status; the empty string if none did."""
+    look = max(launch.looks, key=lambda look: (look.file, look.at), default=None)
+    if look is None:
+        return ""
+    how = "looked at its job file with" if look.file else "was given its job id for"
+    return f"task {place(look.task)} {how} {look.action}, which does not count as collecting it"

@@ -69,7 +69,7 @@ def job_polled(jid: str | None = "j1.1", at: float = 100.0, *, finished: bool = 
     return event("job_polled", at, **{
         "jid": jid, "task_id": "t2", "host": "host1", "finished": finished, "found": True, "failed": False,
         "timed_out": False, "delegate": None, "user": "root",
-        "no_log": False, "results_file": f"/root/.ansible_async/{jid}", **fields,
+        "no_log": False, "results_file": f"/root/.ansible_async/{jid}", "data": None, **fields,
     })  # fmt: skip
 
 

@@ -41,7 +41,7 @@ COMMAND = ("sleep", "60")
         ({"failed": True, "msg": "no such child", "child_pid": 7}, Outcome.FAILED),
         ({"started": True, "rc": 0}, Outcome.SUCCEEDED),
         ({"started": 1, "finished": 0, "rc": 2}, Outcome.FAILED),
-        ({**STARTED, "state": "started"}, Outcome.SUCCEEDED),
+        ({**STARTED, "ansible_job_id": "j2.2", "state": "started"}, Outcome.SUCCEEDED),
     ],
 )
 def test_a_result_in_the_job_file_decides_even_while_the_runner_is_about_to_go(
@@ -52,6 +52,7 @@ def test_a_result_in_the_job_file_decides_even_while_the_runner_is_about_to_go(
 
 UNFINISHED: dict[Any, str] = {
     json.dumps(STARTED): "says no more than that it has started",
+    json.dumps({**STARTED, "killed": True}): "says no more than that it has started",
     "": "is empty",
     '{"rc": 0, "std': "holds no result",
     "[]": "holds no result",

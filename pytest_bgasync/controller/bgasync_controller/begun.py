@@ -7,6 +7,7 @@ from typing import Any
 
 from ansible.executor.task_executor import TaskExecutor
 
+from bgasync_controller.actions import mark_executed
 from bgasync_controller.events import Writer
 
 
@@ -18,6 +19,7 @@ def install(events: Writer) -> None:
 
 def _watched(find: Callable[..., Any], events: Writer) -> Callable[..., Any]:
     def _get_action_handler_with_module_context(self: Any, *args: Any, **kwargs: Any) -> Any:
+        mark_executed(self._task)
         events.write("task_begun", task_id=str(self._task._uuid), host=self._host.get_name())
         return find(self, *args, **kwargs)
 

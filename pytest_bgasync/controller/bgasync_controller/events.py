@@ -70,7 +70,7 @@ class Writer:
             status="changed" if status == "ok" and data.get("changed") else status,
             ignored=bool(ignored),
             hidden=hidden,
-            data=_shown(data),
+            data=shown(data),
             **place,
         )
 
@@ -82,11 +82,12 @@ class Writer:
             task=name(task),
             host=result._host.get_name(),
             hidden="censored" in data,
-            data=_shown(data),
+            data=shown(data),
         )
 
 
-def _shown(data: dict[str, Any]) -> dict[str, Any]:
+def shown(data: dict[str, Any]) -> dict[str, Any]:
+    """Return a result without what Ansible keeps to itself."""
     return {k: v for k, v in data.items() if not str(k).startswith("_ansible_") and k != "invocation"}
 
 

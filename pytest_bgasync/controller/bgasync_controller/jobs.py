@@ -1,4 +1,4 @@
-"""Sees each background job at the two places every one passes: its launch and its status.
+"""Sees the launch of each background job.
 
 A launch gets an environment variable that marks all processes of the job, and the async
 limit that is in force for this run. What any other task starts is marked by its task, and by
@@ -19,22 +19,18 @@ from typing import Any
 
 from ansible.errors import AnsibleConnectionFailure
 from ansible.plugins.action import ActionBase
-from ansible.plugins.loader import action_loader
 
+from bgasync_controller.actions import GATHERS_FACTS, host, polls, user, whole
 from bgasync_controller.events import Writer, name
 from bgasync_controller.gate import Gate
 
 #: What a module begins with that is to stand still.
 HOLD = Path(__file__).parents[2] / "guest" / "hold.py"
-#: The actions that run the modules of facts, which are no jobs of the author's.
-GATHERS_FACTS = ("gather_facts", "ansible.builtin.gather_facts", "ansible.legacy.gather_facts")
 
 
 def install(run: dict[str, Any], events: Writer, gate: Gate) -> None:
     ActionBase._execute_module = _watched_launch(ActionBase._execute_module, run, events, gate)
     ActionBase._compute_environment_string = _marked_environment(ActionBase._compute_environment_string)
-    async_status = action_loader.get("ansible.legacy.async_status", class_only=True)
-    async_status.run = _watched_status(async_status.run, events)
 
 
 def limit_in_force(declared: int, names: list[str], run: dict[str, Any]) -> int:
@@ -90,13 +86,13 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
             return {
                 "task_id": str(task._uuid),
                 "task": name(task),
-                "host": variables.get("inventory_hostname"),
+                "host": host(self, variables),
                 "delegate": task.delegate_to,
                 "item": variables.get(task.loop_control.loop_var) if loops else None,
-                "user": _user(self),
+                "user": user(self),
                 "limit": declared,
                 "limit_wall": limit,
-                "poll": task.poll,
+                "poll": polls(task),
                 "until": bool(task.until),
                 "throttle": int(task.throttle or 0),
                 "timeout": float(task.timeout or 0),
@@ -109,7 +105,7 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
                 "job_launched",
                 jid=result.get("ansible_job_id"),
                 refused=_refusal(result, hidden=bool(task.no_log)),
-                results_file=_whole(result.get("results_file"), self),
+                results_file=whole(result.get("results_file"), self),
                 **job(),
             )
 
@@ -122,8 +118,8 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
 
         def announce_and_send(cmd: str, *args: Any, **kwargs: Any) -> Any:
             # The answer may never come: from here on there may be a job.
-            if (prefix := _file_prefix(cmd, _user(self))) is not None:
-                events.write("job_launching", file_prefix=_whole(prefix, self), **job())
+            if (prefix := _file_prefix(cmd, user(self))) is not None:
+                events.write("job_launching", file_prefix=whole(prefix, self), **job())
             return send(cmd, *args, **kwargs)
 
         task.async_val = limit
@@ -148,45 +144,6 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
         return result
 
     return _execute_module
-
-
-def _watched_status(status: Callable[..., Any], events: Writer) -> Callable[..., Any]:
-    def run(self: Any, tmp: Any = None, task_vars: Any = None) -> Any:
-        jid = self._task.args.get("jid")
-        place = {
-            "jid": str(jid) if jid else None,
-            "task_id": str(self._task._uuid),
-            "host": (task_vars or {}).get("inventory_hostname"),
-            "delegate": self._task.delegate_to,
-            "user": _user(self),
-            "no_log": bool(self._task.no_log),
-        }
-        asks = self._task.args.get("mode", "status") == "status"
-
-        def polled(result: dict[str, Any], *, failed: bool) -> None:
-            events.write(
-                "job_polled",
-                **place,
-                results_file=_whole(result.get("results_file"), self),
-                finished=bool(result.get("finished")),
-                found=bool(jid) and result.get("msg") != "could not find job",
-                failed=failed,
-                timed_out=result.get("msg") == "Timeout exceeded" and "child_pid" in result,
-            )
-
-        try:
-            result = status(self, tmp, task_vars)
-        except Exception as error:  # from 2.19 on of an answer that cannot be read, too
-            if asks:
-                polled({}, failed=not isinstance(error, AnsibleConnectionFailure))
-            raise
-        if asks:
-            polled(result, failed=bool(result.get("failed")) or result.get("rc", 0) not in (0, None))
-        elif not result.get("failed"):
-            events.write("job_erased", **place, results_file=_whole(result.get("erased"), self))
-        return result
-
-    return run
 
 
 def _marked_environment(compute: Callable[..., str]) -> Callable[..., str]:
@@ -226,18 +183,8 @@ def _file_prefix(cmd: str, user: str) -> str | None:
     return None
 
 
-def _whole(path: str | None, action: Any) -> str | None:
-    """Return a path on the host as one that does not depend on where it is used: a task begins in its login's home."""
-    return path if path is None or path.startswith(("/", "~")) else f"~{action._get_remote_user()}/{path}"
-
-
 def _refusal(result: dict[str, Any], *, hidden: bool) -> str | None:
     """Say why no job was launched on a host that answered; None where there is one, or the host did not answer."""
     if not result or result.get("ansible_job_id") or result.get("unreachable"):
         return None
     return "hidden because of no_log" if hidden else str(result.get("msg") or "the launch failed")
-
-
-def _user(action: Any) -> str:
-    become = action._connection.become
-    return str(action.get_become_option("become_user") if become else action._get_remote_user())

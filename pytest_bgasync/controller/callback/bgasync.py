@@ -23,6 +23,7 @@ from bgasync_controller import (  # found by the line above
     gate,
     jobs,
     payloads,
+    statuses,
     workers,
 )
 
@@ -45,6 +46,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         if "BGASYNC_LEASH" in os.environ:  # not where a run is repeated by hand
             workers.install(int(os.environ["BGASYNC_LEASH"]))
         clock.install(run["time_scale"])
+        statuses.install(self._events)
         jobs.install(run, self._events, self._gate)
         begun.install(self._events)
         connections.install(run["connections"], run["local_names"], self._gate)
