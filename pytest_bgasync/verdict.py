@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pytest_bgasync.launches import Launch
+from pytest_bgasync.launches import Launch, Poll
 from pytest_bgasync.outcome import Outcome
 
 #: Real seconds in which a wrapper may not have come to make the runner's process group: after its own start, as long
@@ -107,6 +107,8 @@ def judge(launch: Launch, file: JobFile | None, processes: Sequence[Process], no
     if launch.jid is None:
         msg = "its launch was not answered, and its host knows nothing of it"
         return Verdict(Outcome.UNREACHABLE, {"msg": msg} if launch.file_prefix else {}, launch.launched_at)
+    if file is None and (found := _ended(launch, launch.looks)) is not None:
+        return found
     return Verdict(Outcome.LOST, {"msg": f"{_state(file)}, and no process is left that could write a result"}, now)
 
 
@@ -242,7 +244,11 @@ def _state(file: JobFile | None) -> str:
 
 def told(launch: Launch) -> Verdict | None:
     """Judge by what the play was told last, where the file has been removed or cannot be read; None if it was not."""
-    final = next((answer for answer in [*launch.polls, *launch.looks] if answer.finished), None)
+    return _ended(launch, launch.polls)
+
+
+def _ended(launch: Launch, answers: Sequence[Poll]) -> Verdict | None:
+    final = next((answer for answer in answers if answer.finished), None)
     if final is None:
         return None
     outcome = Outcome.TIMED_OUT if final.timed_out else Outcome.FAILED if final.failed else Outcome.SUCCEEDED

@@ -51,6 +51,39 @@ def test_16_a_launch_has_no_rc_and_other_results_without_one_are_not_meant(bgasy
     assert not found(play(bgasync, LAUNCH + ASK + report % "answer"))
 
 
+@pytest.mark.parametrize(
+    ("condition", "named"),
+    [("until: job.rc == 0, retries: 1, delay: 1", "until"), ("failed_when: job.rc != 0", "failed_when")],
+)
+def test_16_a_task_reads_the_rc_of_its_own_job(bgasync: Lab, condition: str, named: str) -> None:
+    """It has launched the job, and waited for it where it has poll above 0, before its condition is an error."""
+    drain = "- {name: Drain, command: sleep 100, async: 60, poll: %s, register: job, %s}\n"
+    waits = play(bgasync, drain % (1, condition), limits={"Drain": 2})
+    job = waits.job("Drain")
+    assert job.outcome is Outcome.TIMED_OUT
+    fault = found(waits)["no_rc"]
+    assert fault.startswith(f"task 'Drain' on host1 launched job 'Drain' on host1 ({job.jid}), waited for it and then")
+    if job.collected:  # the play may be first to stop, entry 10
+        assert f"failed: its {named} reads an rc, and the job timed out and has none; what" in fault
+    launches = play(bgasync, drain % (0, condition))
+    (fault,) = [finding.what for finding in launches.findings if finding.kind == "no_rc"]
+    assert f"launched job 'Drain' on host1 ({launches.job('Drain').jid}) and then failed: its {named} reads" in fault
+    assert "and a launch has none; what stands after it did not run" in fault
+    launches.job("Drain").lose()
+    sound = drain % (1, condition.replace("job.rc", "job.rc | default(1)"))
+    assert "no_rc" not in found(play(bgasync, sound, limits={"Drain": 2}))
+
+
+def test_16_a_status_reads_an_rc_before_the_job_has_one(bgasync: Lab) -> None:
+    launch = "- {name: Launch, command: sleep 30, async: 60, poll: 0, register: job}\n"
+    ask = ASK.replace("answer is finished", "answer.rc == 0")
+    run = play(bgasync, launch + ask)
+    job = run.job("Launch")
+    fault = found(run)["no_rc"]
+    assert f"on host1 failed: it reads an rc, and job 'Launch' on host1 ({job.jid}) is running and has none" in fault
+    job.wait()
+
+
 def test_17_the_failure_of_a_job_fails_its_status(bgasync: Lab) -> None:
     launch = "- {name: Launch, command: 'false', async: 60, poll: 0, register: job}\n"
     report = "- {name: Report the failure, debug: {msg: failed}, when: answer is failed}\n"

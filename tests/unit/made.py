@@ -73,6 +73,13 @@ def job_polled(jid: str | None = "j1.1", at: float = 100.0, *, finished: bool = 
     })  # fmt: skip
 
 
+def job_looked_at(jid: str = "j1.1", at: float = 100.0, **fields: Any) -> Event:
+    return event("job_looked_at", at, **{
+        "jid": jid, "task_id": "t2", "host": "host1", "delegate": None, "user": "root", "no_log": False, "task": "Look",
+        "action": "slurp", "file": True, "finished": False, "failed": False, "timed_out": False, "data": None, **fields,
+    })  # fmt: skip
+
+
 def launch(**fields: Any) -> Launch:
     return Launch(**{
         "token": "token", "task_id": "t1", "task": "Start it", "full_name": "role : Start it", "host": "host1",

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pytest_bgasync.events import Event
-from pytest_bgasync.launches import Launch, Poll, fold
+from pytest_bgasync.launches import Launch, Look, Poll, fold
 
-from .made import CLOCK, event, job_launched, job_polled, result, task_started
+from .made import CLOCK, event, job_launched, job_looked_at, job_polled, result, task_started
 
 
 def only(*events: Event) -> Launch:
@@ -161,3 +161,23 @@ def test_a_run_may_collect_a_job_of_an_earlier_one() -> None:
     launch = only(job_launched("j1.1"))
     assert fold([job_polled("j1.1", finished=True)], CLOCK, earlier=[launch]) == []
     assert launch.collected
+
+
+def test_a_look_collects_nothing_and_has_its_tasks_name() -> None:
+    named = task_started("Read it", "t2", full_name="app : Read it")
+    launch = only(job_launched(), named, job_looked_at(at=100.5, task="Read it - of a copy"))
+    expected = Look(5.0, finished=False, failed=False, timed_out=False, task="Read it", action="slurp", file=True)
+    assert (launch.looks, launch.polls, launch.collected) == ([expected], [], False)
+
+
+def test_what_an_own_action_was_told_is_the_report() -> None:
+    final = {"finished": True, "rc": 3}
+    for told in (job_polled, job_looked_at):
+        assert only(job_launched(), told(finished=True, failed=True, data=final)).reported == final
+    shown = {"ansible_job_id": "j1.1", "finished": True, "rc": 3}
+    asked = job_polled(finished=True, data=final)
+    assert only(job_launched(), asked, result(shown, task_id="t2")).reported == shown
+
+
+def test_a_look_under_no_log_hides_its_job() -> None:
+    assert only(job_launched(), job_looked_at(no_log=True)).no_log

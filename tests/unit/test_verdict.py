@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.launches import Poll, fold
+from pytest_bgasync.launches import Look, Poll, fold
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.verdict import EndedGroup, JobFile, Process, Verdict, attributed, gave_up, judge, payload
 
@@ -164,6 +164,15 @@ def test_a_timeout_is_one_however_the_task_that_waits_returns_it(returned: dict[
 def test_polls_that_never_saw_the_end_tell_nothing() -> None:
     asked = Poll(8, finished=False, failed=False, timed_out=False)
     assert judge(launch(polls=[asked]), None, [], NOW).outcome is Outcome.LOST
+
+
+def test_a_look_is_believed_once_the_file_has_gone() -> None:
+    look = Look(8, finished=True, failed=True, timed_out=False, task="Look", action="own", file=True)
+    looked = launch(looks=[look], reported={"finished": True, "rc": 3})
+    assert judge(looked, None, [], NOW) == Verdict(Outcome.FAILED, {"finished": True, "rc": 3}, 8)
+    assert judge(looked, None, [process()], NOW).outcome is Outcome.RUNNING
+    assert judge(looked, job_file(STARTED), [], NOW).outcome is Outcome.LOST
+    assert judge(looked, job_file({"rc": 0}), [], NOW).outcome is Outcome.SUCCEEDED
 
 
 def test_a_job_that_got_no_id_was_never_reached() -> None:

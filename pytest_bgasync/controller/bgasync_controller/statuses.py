@@ -20,6 +20,8 @@ from bgasync_controller.events import Writer, name, shown
 
 #: The module that tells the status of a job and removes its file, and the action that runs it.
 ASYNC_STATUS = ("async_status", "ansible.builtin.async_status", "ansible.legacy.async_status")
+#: What that module says of a job without a file, of which it says "finished", too.
+NOT_FOUND = "could not find job"
 #: A job id, and what stands before it in a path.
 JID = re.compile(r"(/?)\b(j\d+\.\d+)\b")
 
@@ -67,7 +69,7 @@ def _asked(action: Any, args: Mapping[str, Any], variables: Any, events: Writer,
     asks = (args.get("mode") or "status") == "status"
 
     def polled(result: Mapping[str, Any], *, failed: bool) -> None:
-        found = bool(jid) and result.get("msg") != "could not find job"
+        found = bool(jid) and result.get("msg") != NOT_FOUND
         ended = _end(result)
         # What Ansible's own action was told is in the result of its task.
         tells = found and ended["finished"] and action._task.action not in ASYNC_STATUS and not place["no_log"]
@@ -99,7 +101,7 @@ def _looked(action: Any, named: dict[str, bool], result: Mapping[str, Any], vari
     if JID.fullmatch(answered):
         named = {**named, answered: True}
     for jid, file in named.items():
-        told = result if jid == answered else {}
+        told = result if jid == answered and result.get("msg") != NOT_FOUND else {}
         place = _place(action, jid, variables)
         data = shown(dict(told)) if told.get("finished") and not place["no_log"] else None
         events.write(
