@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -82,7 +81,7 @@ class Run:
 
         with order.narrator.during(f"playbook {order.playbook} has ended; waiting for the jobs that it gave up"):
             patience.wait_for(seen_to_their_end)
-        self._looked_at = order.clock.at(time.time())
+        self._looked_at = order.clock.now
         self.survivors: Mapping[str, Sequence[Process]] = {}
         """By the mark of a job, its processes that were alive although it had ended, when findings were asked for."""
 

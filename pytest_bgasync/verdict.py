@@ -14,6 +14,8 @@ from pytest_bgasync.outcome import Outcome
 #: Real seconds in which a wrapper may not have come to make the runner's process group: after its own start, as long
 #: as there is no job file, and after the file was written.
 STARTING, FORKING = 3.0, 0.5
+#: Bytes of a job file without a result from which on it is said what lies there, and how many characters of it.
+LARGE, BEGINNING = 1 << 20, 20
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,10 @@ class Process:
 
 @dataclass(frozen=True)
 class JobFile:
-    """A job file as it was found. ``written`` is in playbook seconds since the scenario began."""
+    """A job file as it was found. ``written`` is in playbook seconds since the scenario began.
+
+    Of a large one ``text`` holds the ends of long values, and says how much is cut between them.
+    """
 
     text: str
     written: float
@@ -80,6 +85,8 @@ class JobFile:
     """False for a pipe or the like in its place."""
     age: float = math.inf
     """Real seconds since it was written, when it was looked at."""
+    size: int = 0
+    """How many bytes it has."""
 
 
 @dataclass(frozen=True)
@@ -91,13 +98,18 @@ class Verdict:
     ended: float | None = None
 
 
-def judge(launch: Launch, file: JobFile | None, processes: Sequence[Process], now: float) -> Verdict:
+def judge(
+    launch: Launch, file: JobFile | None, processes: Sequence[Process], now: float, written: float | None = None
+) -> Verdict:
     """Return what a job is, from its file and the processes of its host.
 
-    The processes must have been looked at before the file.
+    The processes must have been looked at before the file. ``written`` is when its wrapper wrote the
+    file last, as that has noted; None where it has not.
     """
-    if (found := _written(file) or told(launch)) is not None:
+    if (found := _written(file, launch, now)) is not None:
         return found
+    if (found := told(launch)) is not None and found.ended is not None:
+        return found if written is None else replace(found, ended=min(written, found.ended))
     if writer(processes, launch, file) is not None:
         return Verdict(Outcome.RUNNING, {})
     if launch.refused is not None:
@@ -208,7 +220,7 @@ def gave_up(launch: Launch) -> bool:
     return waited and launch.ended_task and not any(poll.finished for poll in launch.polls)
 
 
-def _written(file: JobFile | None) -> Verdict | None:
+def _written(file: JobFile | None, launch: Launch, now: float) -> Verdict | None:
     """Judge by a result in the job file, None if there is none."""
     if file is None:
         return None
@@ -218,7 +230,8 @@ def _written(file: JobFile | None) -> Verdict | None:
         return None
     if not isinstance(data, dict) or set(data) == {"started", "finished", "ansible_job_id"}:
         return None
-    return Verdict(_outcome(data), data, file.written)
+    # Before the launch it cannot have been: the clock of the host was set. Then it is known when that was seen.
+    return Verdict(_outcome(data), data, file.written if file.written >= launch.launched_at else now)
 
 
 def _state(file: JobFile | None) -> str:
@@ -229,11 +242,18 @@ def _state(file: JobFile | None) -> str:
         return "what lies in the place of its job file is no regular file"
     if not file.text.strip():
         return "its job file is empty"
+    if file.size >= LARGE:
+        return f"its job file holds no result, but {size_of(file.size)} that begin with {file.text[:BEGINNING]!r}"
     try:
         started = "started" in json.loads(file.text)
     except (ValueError, TypeError, RecursionError):
         started = False
     return "its job file says no more than that it has started" if started else "its job file holds no result"
+
+
+def size_of(count: int) -> str:
+    """Return a number of bytes as people read it."""
+    return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{count / (1 << 20):.1f} MiB"
 
 
 def told(launch: Launch) -> Verdict | None:

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from typing import Any
 
 VERSION = 1
+#: The clock that starts when a machine boots and that nobody sets.
+BOOT_TIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
 class Writer:
@@ -18,11 +20,16 @@ class Writer:
     can share it.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, booted: float | None = None) -> None:
+        """``booted`` is when this machine booted, in seconds since the Unix epoch; by default as the wall clock says.
+
+        The time of an event is that and the time since, which no step of the wall clock changes.
+        """
+        self._booted = time.time() - time.clock_gettime(BOOT_TIME) if booted is None else booted
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def write(self, event: str, **fields: Any) -> None:
-        entry = {"v": VERSION, "event": event, "at": time.time(), **fields}
+        entry = {"v": VERSION, "event": event, "at": self._booted + time.clock_gettime(BOOT_TIME), **fields}
         line = json.dumps(entry, default=str, skipkeys=True) + "\n"
         os.write(self._fd, line.encode("ascii"))
 
