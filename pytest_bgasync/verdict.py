@@ -106,7 +106,7 @@ def judge(
     The processes must have been looked at before the file. ``written`` is when its wrapper wrote the
     file last, as that has noted; None where it has not.
     """
-    if (found := _written(file, launch, now)) is not None:
+    if (found := _written(file)) is not None:
         return found
     if (found := told(launch)) is not None and found.ended is not None:
         return found if written is None else replace(found, ended=min(written, found.ended))
@@ -220,7 +220,7 @@ def gave_up(launch: Launch) -> bool:
     return waited and launch.ended_task and not any(poll.finished for poll in launch.polls)
 
 
-def _written(file: JobFile | None, launch: Launch, now: float) -> Verdict | None:
+def _written(file: JobFile | None) -> Verdict | None:
     """Judge by a result in the job file, None if there is none."""
     if file is None:
         return None
@@ -230,8 +230,7 @@ def _written(file: JobFile | None, launch: Launch, now: float) -> Verdict | None
         return None
     if not isinstance(data, dict) or set(data) == {"started", "finished", "ansible_job_id"}:
         return None
-    # Before the launch it cannot have been: the clock of the host was set. Then it is known when that was seen.
-    return Verdict(_outcome(data), data, file.written if file.written >= launch.launched_at else now)
+    return Verdict(_outcome(data), data, file.written)
 
 
 def _state(file: JobFile | None) -> str:
