@@ -17,7 +17,7 @@ MOST = 4 << 30
 #: How deep values may be nested that are passed over.
 DEEPEST = 1000
 SPACE = b" \t\r\n"
-CONTINUATION = bytes(range(0x80, 0xC0))
+CONTROL, CONTINUATION = bytes(range(0x20)), bytes(range(0x80, 0xC0))
 NOT_BRACKETS = bytes(byte for byte in range(256) if byte not in b"[]{}")
 
 
@@ -129,9 +129,9 @@ class Reader:
         closing = -1
         while closing < 0:
             data = self.piece()
-            closing = without_escapes(data).find(b'"')
+            closing = without_escapes(data).find(b'"') if b'"' in data else -1
             text = data if closing < 0 else data[:closing]
-            if re.search(b"[\0-\x1f]", text):
+            if len(text.translate(None, CONTROL)) < len(text):
                 raise ValueError("a control character")
             ends.add(text)
             self.at += len(text)
@@ -151,7 +151,7 @@ class Reader:
             self.at += len(text)
         head, tail, cut = ends.both()
         if not cut:
-            return head
+            return head + tail
         text = head.decode("utf-8", "replace") + note(cut, "bytes of JSON") + tail.decode("utf-8", "replace")
         return json.dumps(text).encode()
 
