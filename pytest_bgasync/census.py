@@ -12,7 +12,7 @@ from typing import Any
 
 from pytest_bgasync.clock import HostClock, steady
 from pytest_bgasync.containers import COMMAND, Container
-from pytest_bgasync.errors import HostProblem
+from pytest_bgasync.errors import HostProblem, OutputLimitError
 from pytest_bgasync.verdict import JobFile, Process, attributed
 
 #: Where the wrappers of jobs note when they wrote: a folder of each host that is empty at first.
@@ -61,7 +61,10 @@ def take_census(container: Container, clock: HostClock, question: Question) -> C
     parts = [words[i : i + LONGEST] for i in range(0, len(words), LONGEST)]
     command = ["/usr/bin/python3", "-I", "-c", _script(), *parts]
     asked = steady()
-    answer = container.execute(command, within=question.wait + COMMAND, most=ANSWER)
+    try:
+        answer = container.execute(command, within=question.wait + COMMAND, most=ANSWER)
+    except OutputLimitError:
+        raise _nonsense(container, f"wrote more than {ANSWER >> 20} MiB", "its beginning was not kept") from None
     answered = steady()
     try:
         if answer.rc != 0:
@@ -72,10 +75,14 @@ def take_census(container: Container, clock: HostClock, question: Question) -> C
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         said = (answer.stderr.strip() or answer.stdout.strip())[:SHOWN].decode(errors="replace")
         how = f"ended with status {answer.rc}" if answer.rc else "gave an answer that cannot be read"
-        raise HostProblem(
-            f"{container.label} could not say what runs on it: its /usr/bin/python3 {how}"
-            f" ({repr(said) if said else 'it wrote nothing'}); see whether something on the host replaces Python"
-        ) from None
+        raise _nonsense(container, how, repr(said) if said else "it wrote nothing") from None
+
+
+def _nonsense(container: Container, how: str, said: str) -> HostProblem:
+    return HostProblem(
+        f"{container.label} could not say what runs on it: its /usr/bin/python3 {how} ({said});"
+        " see whether something on the host replaces Python"
+    )
 
 
 def _census(found: dict[str, Any], clock: HostClock, question: Question) -> Census:

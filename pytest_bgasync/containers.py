@@ -18,7 +18,7 @@ from docker.errors import APIError, NotFound
 
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import FAILURES, Engine, reason
-from pytest_bgasync.errors import CommandDeadline, HostProblem
+from pytest_bgasync.errors import CommandDeadline, HostProblem, OutputLimitError
 from pytest_bgasync.owner import owner_label
 from pytest_bgasync.records import STAYS
 from pytest_bgasync.streams import Stream
@@ -165,7 +165,7 @@ class Container:
         except TimeoutError:
             raise self._too_late(command, within) from None
         except OverflowError:
-            raise HostProblem(
+            raise OutputLimitError(
                 f"on {self.label} the command {_shown(command)} wrote more than {(most or OUTPUT) >> 20} MiB:"
                 " let it write to a file there"
             ) from None

@@ -40,12 +40,12 @@ def read(names: dict[str, Any], tmp_path: Path) -> Read:
 
 
 def test_a_long_text_is_cut_to_its_ends(read: Read) -> None:
-    text = "a\u00e9" + "x" * 10_000_000 + "\n\\\"z"
+    text = "a\u00e9" + "x" * 10_000_000 + '\n\\"z'
     for ascii_only in (True, False):
         found = json.loads(read(json.dumps({"stdout": text, "rc": 3}, ensure_ascii=ascii_only).encode()))
-        head, note, tail = found["stdout"].partition("[... ")[0], *found["stdout"].partition("[... ")[1:]
-        count, _, tail = tail.partition(" characters cut by pytest-bgasync ...]")
-        assert (note, found["rc"]) == ("[... ", 3)
+        head, _, rest = found["stdout"].partition("[... ")
+        count, _, tail = rest.partition(" characters cut by pytest-bgasync ...]")
+        assert found["rc"] == 3
         assert text.startswith(head)
         assert text.endswith(tail)
         assert 60_000 < len(head) <= 65_536
@@ -56,7 +56,7 @@ def test_a_long_text_is_cut_to_its_ends(read: Read) -> None:
 def test_small_values_stand_whatever_is_around_them(read: Read) -> None:
     lines = [f"line {number}" for number in range(100_000)]
     nested = {"a": {"b": ["}]{[" * 50_000, {"c": '"' * 90_000}]}}
-    data = {"list": lines, "changed": True, "nested": nested, "failed": False, "rc": 7, "msg": "", "pid": None, "f": -1e3}
+    data = {"list": lines, "changed": True, "nested": nested, "failed": False, "rc": 7, "msg": "", "pid": None}
     found = json.loads(read(json.dumps(data).encode()))
     assert {key: found[key] for key in found if key not in ("list", "nested")} == {
         key: data[key] for key in data if key not in ("list", "nested")
@@ -111,7 +111,7 @@ def test_what_is_no_result_is_shown_as_it_is(read: Read, content: bytes) -> None
         raise ValueError if not isinstance(json.loads(text), dict) else AssertionError
 
 
-def test_a_large_file_of_nothing_is_not_read_through(read: Read, names: dict[str, Any], tmp_path: Path) -> None:
+def test_a_large_file_of_nothing_is_not_read_through(names: dict[str, Any], tmp_path: Path) -> None:
     path = tmp_path / "sparse"
     for beginning in (b"", b'{"stdout": "', b'{"rc": 0}'):
         path.write_bytes(beginning)
