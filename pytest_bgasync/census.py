@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync.clock import Clock
+from pytest_bgasync.clock import HostClock, steady
 from pytest_bgasync.containers import COMMAND, Container
-from pytest_bgasync.errors import HostProblem
+from pytest_bgasync.errors import HostProblem, OutputLimitError
 from pytest_bgasync.verdict import JobFile, Process, attributed
 
+#: Where the wrappers of jobs note when they wrote: a folder of each host that is empty at first.
+NOTES = "/var/lib/bgasync/notes"
 #: How long one argument of a command may be on Linux, with some room.
 LONGEST = 100_000
-_SCRIPT = Path(__file__).parent / "guest" / "census.py"
+#: How many bytes an answer may have. Job files are the most of it, and their share has a bound of its own.
+ANSWER = 160 << 20
+#: How much of what is no answer a message shows.
+SHOWN = 300
+_SCRIPTS = [Path(__file__).parent / "guest" / name for name in ("excerpt.py", "census.py")]
 
 
 @dataclass(frozen=True)
@@ -44,60 +51,120 @@ class Census:
     files: dict[str, JobFile | None]
     folders: dict[str, list[str]] = field(default_factory=dict)
     """For each folder of job files that was asked for, the names in it."""
+    written: Mapping[str, float] = field(default_factory=dict)
+    """By the marks of jobs, when their wrappers wrote last, in playbook seconds; missing where that is not known."""
 
 
-def take_census(container: Container, clock: Clock, question: Question) -> Census:
+def take_census(container: Container, clock: HostClock, question: Question) -> Census:
     """Return what a host answers; raises HostProblem."""
-    words = json.dumps(asdict(question))
+    words = json.dumps({**asdict(question), "notes": NOTES})
     parts = [words[i : i + LONGEST] for i in range(0, len(words), LONGEST)]
-    answer = container.execute(["/usr/bin/python3", "-I", "-c", _script(), *parts], within=question.wait + COMMAND)
+    command = ["/usr/bin/python3", "-I", "-c", _script(), *parts]
+    asked = steady()
     try:
-        found: dict[str, Any] = json.loads(answer.stdout)
-    except ValueError:
-        said = (answer.stderr or answer.stdout).decode(errors="replace").strip()
-        raise HostProblem(f"{container.label} could not say what runs on it: {said}") from None
+        answer = container.execute(command, within=question.wait + COMMAND, most=ANSWER)
+    except OutputLimitError:
+        raise _nonsense(container, f"wrote more than {ANSWER >> 20} MiB", "its beginning was not kept") from None
+    answered = steady()
+    try:
+        if answer.rc != 0:
+            raise ValueError(f"exit status {answer.rc}")
+        found = json.loads(answer.stdout)
+        clock.heard(_number(found["now"]), asked, answered)
+        return _census(found, clock, question)
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        said = (answer.stderr.strip() or answer.stdout.strip())[:SHOWN].decode(errors="replace")
+        how = f"ended with status {answer.rc}" if answer.rc else "gave an answer that cannot be read"
+        raise _nonsense(container, how, repr(said) if said else "it wrote nothing") from None
+
+
+def _nonsense(container: Container, how: str, said: str) -> HostProblem:
+    return HostProblem(
+        f"{container.label} could not say what runs on it: its /usr/bin/python3 {how} ({said});"
+        " see whether something on the host replaces Python"
+    )
+
+
+def _census(found: dict[str, Any], clock: HostClock, question: Question) -> Census:
+    """Return what an answer says; raises TypeError, KeyError and the like for one of another shape."""
+    now = _number(found["now"])
+    notes = {str(token): _number(at) for token, at in found["notes"].items() if at is not None}
+    files = {str(path): _job_file(entry, now, clock) for path, entry in found["files"].items()}
+    for token, (path, _) in question.jobs.items():
+        file = files.get(path) if path else None
+        if path and file and token in notes:
+            files[path] = replace(file, written=clock.at(notes[token]), age=now - notes[token])
     return Census(
-        now=clock.at(found["now"]),
-        processes=attributed([_process(entry, found["now"], clock) for entry in found["processes"]]),
-        files={path: _job_file(entry, found["now"], clock) for path, entry in found["files"].items()},
-        folders=found["folders"],
+        now=clock.at(now),
+        processes=attributed([_process(entry, now, clock) for entry in found["processes"]]),
+        files=files,
+        folders={str(path): _texts(names) for path, names in found["folders"].items()},
+        written={token: clock.at(at) for token, at in notes.items()},
+    )
+
+
+def _process(entry: dict[str, Any], now: float, clock: HostClock) -> Process:
+    started = _number(entry["started"])
+    return Process(
+        pid=_whole(entry["pid"]),
+        ppid=_whole(entry["ppid"]),
+        pgid=_whole(entry["pgid"]),
+        sid=_whole(entry["sid"]),
+        user=_text(entry["user"]),
+        state=_text(entry["state"]),
+        args=tuple(_texts(entry["args"])),
+        started_at=clock.at(started),
+        age=now - started,
+        job=None if entry["token"] is None else _text(entry["token"]),
+        task=None if entry["task"] is None else _text(entry["task"]),
+        shell=None if entry["shell"] is None else _whole(entry["shell"]),
+        no_log=bool(entry["hidden"]),
+        ignores_sighup=bool(entry["hup"]),
+        holds_terminal=bool(entry["terminal"]),
+        writes_to_closed_pipe=bool(entry["closed"]),
+    )
+
+
+def _job_file(entry: dict[str, Any] | None, now: float, clock: HostClock) -> JobFile | None:
+    if entry is None:
+        return None
+    # By the wall clock, which may have been set since; no file is from the future.
+    age = max(0.0, _number(entry["age"]))
+    return JobFile(
+        text=_text(entry["text"]),
+        written=clock.at(now - age),
+        user=_text(entry["user"]),
+        path=_text(entry["path"]),
+        regular=bool(entry["regular"]),
+        age=age,
+        size=_whole(entry["size"]),
     )
 
 
 @cache
 def _script() -> str:
-    return _SCRIPT.read_text()
+    return "\n".join(path.read_text() for path in _SCRIPTS)
 
 
-def _process(entry: dict[str, Any], now: float, clock: Clock) -> Process:
-    return Process(
-        pid=entry["pid"],
-        ppid=entry["ppid"],
-        pgid=entry["pgid"],
-        sid=entry["sid"],
-        user=entry["user"],
-        state=entry["state"],
-        args=tuple(entry["args"]),
-        started_at=clock.at(entry["started"]),
-        age=now - entry["started"],
-        job=entry["token"],
-        task=entry["task"],
-        shell=entry["shell"],
-        no_log=entry["hidden"],
-        ignores_sighup=entry["hup"],
-        holds_terminal=entry["terminal"],
-        writes_to_closed_pipe=entry["closed"],
-    )
+def _number(value: object) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        raise TypeError(f"{value!r} is no finite number")
+    return float(value)
 
 
-def _job_file(entry: dict[str, Any] | None, now: float, clock: Clock) -> JobFile | None:
-    if entry is None:
-        return None
-    return JobFile(
-        text=entry["text"],
-        written=clock.at(entry["written"]),
-        user=entry["user"],
-        path=entry["path"],
-        regular=entry["regular"],
-        age=now - entry["written"],
-    )
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{value!r} is no integer")
+    return value
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _texts(values: object) -> list[str]:
+    if not isinstance(values, list):
+        raise TypeError(f"{values!r} is no list")
+    return [_text(value) for value in values]

@@ -18,7 +18,7 @@ from docker.errors import APIError, NotFound
 
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import FAILURES, Engine, reason
-from pytest_bgasync.errors import CommandDeadline, HostProblem
+from pytest_bgasync.errors import CommandDeadline, HostProblem, OutputLimitError
 from pytest_bgasync.owner import owner_label
 from pytest_bgasync.records import STAYS
 from pytest_bgasync.streams import Stream
@@ -151,21 +151,22 @@ class Container:
         *,
         user: str = "0",
         within: float = COMMAND,
+        most: int | None = None,
     ) -> Finished:
         """Run a command to its end.
 
         Raises CommandDeadline after ``within`` real seconds, and HostProblem if the container
-        cannot run it at all or it writes too much.
+        cannot run it at all or it writes more than ``most`` bytes, by default 256 MiB.
         """
         deadline = Deadline(within)
         run, stream = self._begin(command, user=user)
         try:
-            output = _demultiplexed(stream, deadline)
+            output = _demultiplexed(stream, deadline, most)
         except TimeoutError:
             raise self._too_late(command, within) from None
         except OverflowError:
-            raise HostProblem(
-                f"on {self.label} the command {_shown(command)} wrote more than {OUTPUT >> 20} MiB:"
+            raise OutputLimitError(
+                f"on {self.label} the command {_shown(command)} wrote more than {(most or OUTPUT) >> 20} MiB:"
                 " let it write to a file there"
             ) from None
         except OSError as error:
@@ -330,13 +331,13 @@ class _Console:
         self._stream.close()
 
 
-def _demultiplexed(stream: Stream, deadline: Deadline) -> dict[int, bytes]:
+def _demultiplexed(stream: Stream, deadline: Deadline, most: int | None = None) -> dict[int, bytes]:
     """Return what a command wrote to each stream; raises OverflowError where that is too much."""
     parts: dict[int, list[bytes]] = {1: [], 2: []}
     size = 0
     for number, chunk in stream.frames(deadline):
         size += len(chunk)
-        if size > OUTPUT:
+        if size > (OUTPUT if most is None else most):
             raise OverflowError
         parts.setdefault(number, []).append(chunk)
     return {number: b"".join(chunks) for number, chunks in parts.items()}

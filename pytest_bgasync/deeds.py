@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from pytest_bgasync.clock import steady
+
 
 @dataclass
 class Deed:
-    """One thing that was done. Times are seconds since the epoch; ``ended`` is None for what is done at once."""
+    """One thing that was done. Times are those of ``steady``; ``ended`` is None for what is done at once."""
 
     what: str
-    began: float = field(default_factory=time.time)
+    began: float = field(default_factory=steady)
     ended: float | None = None
 
 
@@ -25,4 +26,4 @@ def noted(deeds: list[Deed], what: str) -> Iterator[None]:
     try:
         yield
     finally:
-        deed.ended = time.time()
+        deed.ended = steady()

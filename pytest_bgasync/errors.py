@@ -35,6 +35,10 @@ class CommandDeadline(HostProblem):
     """A command on a host did not end within its limit."""
 
 
+class OutputLimitError(HostProblem):
+    """A command on a host wrote more than the harness reads."""
+
+
 class AnsibleProblem(BgasyncError):
     """ansible-core or the ssh client is missing or unsuitable."""
 

@@ -18,9 +18,9 @@ def read_events(path: Path) -> list[Event]:
     """Return the events written so far; a line that is still being written is not one yet."""
     if not path.exists():
         return []
-    whole, newline, _ = path.read_text(encoding="ascii").rpartition("\n")
     try:
-        events: list[Event] = [json.loads(line) for line in whole.split("\n")] if newline else []
+        with path.open(encoding="ascii", newline="\n") as lines:
+            events: list[Event] = [json.loads(line) for line in lines if line.endswith("\n")]
     except ValueError as error:
         raise AnsibleProblem(f"the events of this run in {path} cannot be read: {error}") from None
     if any(event.get("v") != VERSION for event in events):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
@@ -12,7 +11,7 @@ from typing import Any
 import testinfra.host
 
 from pytest_bgasync.census import Census, Question, take_census
-from pytest_bgasync.clock import Clock
+from pytest_bgasync.clock import Clock, HostClock
 from pytest_bgasync.containers import Container
 from pytest_bgasync.deeds import Deed, noted
 from pytest_bgasync.errors import HostProblem
@@ -39,8 +38,8 @@ class Host(Machine):
         boot: float,
     ) -> None:
         super().__init__(name, ip, container)
-        self._clock = clock
-        self.since = clock.at(time.time())
+        self._host_clock = HostClock(clock)
+        self.since = clock.now
         """When it was up, or given to the test, in playbook seconds; localhost may come up during a run."""
         self._ssh_config = ssh_config
         self._jobs = jobs
@@ -152,4 +151,4 @@ class Host(Machine):
         self._container.script(f"for pid; do kill -{int(signal)} $pid 2>/dev/null || true; done", *pids)
 
     def _look(self, question: Question) -> Census:
-        return take_census(self._container, self._clock, question)
+        return take_census(self._container, self._host_clock, question)

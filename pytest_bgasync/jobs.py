@@ -314,7 +314,8 @@ class Job:
             file = census.files.get(self.file or "")
             if file is not None and self.jid is None:  # the answer of its launch was lost
                 self._launch.jid, self._launch.results_file = basename(file.path), file.path
-            seen = judge(self._launch, file, census.processes, census.now)
+            written = census.written.get(self.token)
+            seen = judge(self._launch, file, census.processes, census.now, written)
             if seen.outcome is Outcome.LOST and self._seen.outcome is Outcome.LOST:
                 self._surely_lost = census.now - self._seen_at > self._clock.playbook(SURE)
             else:

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync.clock import LIMIT_FLOOR, Clock
+from pytest_bgasync.census import NOTES
+from pytest_bgasync.clock import BOOTED, LIMIT_FLOOR, Clock
 from pytest_bgasync.fates import Fates
 from pytest_bgasync.jobs import Job
 from pytest_bgasync.narrator import Narrator
@@ -59,6 +60,8 @@ class Order:
         """
         return {
             "events": str(events),
+            "booted": BOOTED,
+            "notes": NOTES,
             "time_scale": self.clock.scale,
             "limit_floor": LIMIT_FLOOR,
             "limits": dict(self.limits),

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from pytest_bgasync.clock import Deadline
+from pytest_bgasync.clock import Deadline, steady
 from pytest_bgasync.errors import AnsibleProblem, BgasyncError, HostProblem, NotThere, PlaybookProblem, UsageProblem
 from pytest_bgasync.events import Event, read_events
 from pytest_bgasync.findings import batches
@@ -73,7 +73,7 @@ class Player:
     hosts: Callable[[str], JobHost | None]
     known: Mapping[str, Job] = field(default_factory=dict)
     """The jobs that a test has seen already, by their marks."""
-    began: float = field(default_factory=time.time)
+    began: float = field(default_factory=steady)
     started: float = field(default_factory=time.monotonic)
     stops: list[Stop] = field(default_factory=list)
     _pauses: list[Activity] = field(default_factory=list, init=False)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from pytest_bgasync import launches, rules, statuses, tasks
@@ -13,6 +11,7 @@ from pytest_bgasync.census import Census, Question
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.errors import NotThere
 from pytest_bgasync.events import Event, read_events
+from pytest_bgasync.files import read_ends
 from pytest_bgasync.findings import Batch, Facts, Finding, batches
 from pytest_bgasync.jobs import GRACE, Job, JobHost, Jobs, find_survivors, owned, standing_still, take_stock, veiled
 from pytest_bgasync.order import Order
@@ -48,8 +47,8 @@ class Run:
         self.source = order.path
         self.options = order.options
         self.began = order.clock.at(began)
-        self.stdout = _text(order.folder / "stdout")
-        self.stderr = _text(order.folder / "stderr")
+        self.stdout = read_ends(order.folder / "stdout")
+        self.stderr = read_ends(order.folder / "stderr")
         self.events: list[Event] = read_events(order.folder / "events.jsonl")
         self.elapsed = order.clock.playbook(wall)
         self._clock = order.clock
@@ -82,7 +81,7 @@ class Run:
 
         with order.narrator.during(f"playbook {order.playbook} has ended; waiting for the jobs that it gave up"):
             patience.wait_for(seen_to_their_end)
-        self._looked_at = order.clock.at(time.time())
+        self._looked_at = order.clock.now
         self.survivors: Mapping[str, Sequence[Process]] = {}
         """By the mark of a job, its processes that were alive although it had ended, when findings were asked for."""
 
@@ -208,7 +207,3 @@ def _may_tell_more(job: Job) -> bool:
     erased = job.launch.erased_at
     anew = erased is not None and (job.finished_at or 0) > erased
     return not job.settled or job.outcome in CUT_SHORT or anew
-
-
-def _text(path: Path) -> str:
-    return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""

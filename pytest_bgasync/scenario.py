@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_bgasync import ssh, webhooks
+from pytest_bgasync.census import NOTES
 from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.containers import Container, File
 from pytest_bgasync.engine import FAILURES, Engine, reason
@@ -345,7 +346,12 @@ class Scenario:
                 **({"ports": [22]} if published else {}),
                 **self._on_network(name),
             },
-            {**({"port_bindings": {22: ("127.0.0.1", None)}} if published else {}), **self._dns},
+            {
+                **({"port_bindings": {22: ("127.0.0.1", None)}} if published else {}),
+                **self._dns,
+                # Jobs of all users write there.
+                "tmpfs": {NOTES: "mode=1777"},
+            },
         )
         self._machines[name] = container
         sure = Deadline(UNSURE)

@@ -16,6 +16,8 @@ from pytest_bgasync.outcome import Outcome
 STARTING, FORKING = 3.0, 0.5
 #: What a job file says as long as there is no result.
 STARTED = {"started", "finished", "ansible_job_id"}
+#: Bytes of a job file without a result from which on it is said what lies there, and how many characters of it.
+LARGE, BEGINNING = 1 << 20, 20
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,10 @@ class Process:
 
 @dataclass(frozen=True)
 class JobFile:
-    """A job file as it was found. ``written`` is in playbook seconds since the scenario began."""
+    """A job file as it was found. ``written`` is in playbook seconds since the scenario began.
+
+    Of a large one ``text`` holds the ends of long values, and says how much is cut between them.
+    """
 
     text: str
     written: float
@@ -82,6 +87,8 @@ class JobFile:
     """False for a pipe or the like in its place."""
     age: float = math.inf
     """Real seconds since it was written, when it was looked at."""
+    size: int = 0
+    """How many bytes it has."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +100,18 @@ class Verdict:
     ended: float | None = None
 
 
-def judge(launch: Launch, file: JobFile | None, processes: Sequence[Process], now: float) -> Verdict:
+def judge(
+    launch: Launch, file: JobFile | None, processes: Sequence[Process], now: float, written: float | None = None
+) -> Verdict:
     """Return what a job is, from its file and the processes of its host.
 
-    The processes must have been looked at before the file.
+    The processes must have been looked at before the file. ``written`` is when its wrapper wrote the
+    file last, as that has noted; None where it has not.
     """
-    if (found := _written(file, launch.jid) or told(launch)) is not None:
+    if (found := _written(file, launch.jid)) is not None:
         return found
+    if (found := told(launch)) is not None:
+        return _as_noted(found, written)
     if writer(processes, launch, file) is not None:
         return Verdict(Outcome.RUNNING, {})
     if launch.refused is not None:
@@ -108,7 +120,7 @@ def judge(launch: Launch, file: JobFile | None, processes: Sequence[Process], no
         msg = "its launch was not answered, and its host knows nothing of it"
         return Verdict(Outcome.UNREACHABLE, {"msg": msg} if launch.file_prefix else {}, launch.launched_at)
     if file is None and (found := _ended(launch, launch.looks)) is not None:
-        return found
+        return _as_noted(found, written)
     return Verdict(Outcome.LOST, {"msg": f"{_state(file)}, and no process is left that could write a result"}, now)
 
 
@@ -235,11 +247,18 @@ def _state(file: JobFile | None) -> str:
         return "what lies in the place of its job file is no regular file"
     if not file.text.strip():
         return "its job file is empty"
+    if file.size >= LARGE:
+        return f"its job file holds no result, but {size_of(file.size)} that begin with {file.text[:BEGINNING]!r}"
     try:
         started = "started" in json.loads(file.text)
     except (ValueError, TypeError, RecursionError):
         started = False
     return "its job file says no more than that it has started" if started else "its job file holds no result"
+
+
+def size_of(count: int) -> str:
+    """Return a number of bytes as people read it."""
+    return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{count / (1 << 20):.1f} MiB"
 
 
 def told(launch: Launch) -> Verdict | None:
@@ -253,6 +272,13 @@ def _ended(launch: Launch, answers: Sequence[Poll]) -> Verdict | None:
         return None
     outcome = Outcome.TIMED_OUT if final.timed_out else Outcome.FAILED if final.failed else Outcome.SUCCEEDED
     return Verdict(outcome, launch.reported, final.at)
+
+
+def _as_noted(found: Verdict, written: float | None) -> Verdict:
+    """Return a verdict with the moment when the wrapper wrote the result, if that is known."""
+    if written is None or found.ended is None:
+        return found
+    return replace(found, ended=min(written, found.ended))
 
 
 def _outcome(data: Mapping[str, Any]) -> Outcome:

@@ -73,7 +73,7 @@ def settle(
     met = frozenset(job.token for job in fates.own(all_jobs)) if fates else frozenset[str]()
     claims = claimed(all_jobs, declarations)
     tokens = frozenset(job.token for jobs in claims.values() for job in jobs)
-    began = clock.at(time.time())
+    began = clock.now
     if patient:
         _watch({decl: [job for job in jobs if job.token not in met] for decl, jobs in claims.items()}, clock)
     unmet = fates.faults(all_jobs, patient=patient) if fates else []

@@ -3,8 +3,11 @@
 Standard library only; any Python from 3.6 on. The arguments are the pieces of a JSON object:
 ``files`` (job files to read; of one that ends in a dot only the beginning is known), ``folders``
 (of job files, to list), ``pipes`` (whether to look for closed pipes), ``jobs`` (from marks of jobs
-to their files and limits) and ``wait`` (real seconds; with it, the answer comes as soon as none
-of these jobs is at work any more).
+to their files and limits), ``notes`` (the folder in which their wrappers note when they wrote) and
+``wait`` (real seconds; with it, the answer comes as soon as none of these jobs is at work any more).
+Times are on the clock of /proc/uptime, which nobody sets.
+
+``excerpt.py`` stands in front of this.
 """
 
 import json
@@ -22,6 +25,14 @@ SIGHUP = 1
 STARTING = 3.0
 #: Real seconds before its limit from which on a wrapper without its group may be the one that ends the job.
 ENDING = 0.5
+#: The clock of /proc/uptime and of the starts of processes; Python before 3.7 has no name for it.
+BOOT_TIME = 7
+#: Bytes up to which a job file is told whole, and all of those that are asked for.
+WHOLE, ALL = 16 << 20, 64 << 20
+
+
+def uptime():
+    return time.clock_gettime(BOOT_TIME)
 
 
 def user_name(uid):
@@ -76,7 +87,7 @@ def unread(folder):
     return False
 
 
-def process(pid, boot, pipes):
+def process(pid, pipes):
     folder = "/proc/" + pid
     try:
         status = os.stat(folder)
@@ -99,7 +110,7 @@ def process(pid, boot, pipes):
         "state": fields[0],
         "user": user_name(status.st_uid),
         "args": args,
-        "started": boot + int(fields[19]) / TICKS,
+        "started": int(fields[19]) / TICKS,
         "token": marked.get("BGASYNC_JOB"),
         "task": marked.get("BGASYNC_TASK"),
         "shell": int(marked["BGASYNC_SHELL"]) if marked.get("BGASYNC_SHELL", "").isdigit() else None,
@@ -111,13 +122,12 @@ def process(pid, boot, pipes):
 
 
 def processes(pipes=False):
-    with open("/proc/uptime") as stream:
-        boot = time.time() - float(stream.read().split()[0])
-    found = [process(pid, boot, pipes) for pid in os.listdir("/proc") if pid.isdigit()]
+    found = [process(pid, pipes) for pid in os.listdir("/proc") if pid.isdigit()]
     return [p for p in found if p is not None and p["pid"] != os.getpid()]
 
 
-def job_file(path):
+def job_file(path, most=0):
+    """Return what is in a job file; whole up to ``most`` bytes."""
     if path.endswith("."):
         folder, prefix = os.path.split(path)
         names = [name for name in listing(folder) if name.startswith(prefix) and not name.endswith(".tmp")]
@@ -129,13 +139,14 @@ def job_file(path):
     try:
         status = os.fstat(number)
         regular = stat.S_ISREG(status.st_mode)
-        content = b"".join(iter(lambda: os.read(number, 1 << 20), b"")) if regular else b""
+        text = excerpt(number, status.st_size, status.st_size <= most) if regular else ""  # noqa: F821
     finally:
         os.close(number)
     return {
         "path": path,
-        "text": content.decode("utf-8", "surrogateescape"),
-        "written": status.st_mtime,
+        "text": text,
+        "size": status.st_size,
+        "age": time.time() - status.st_mtime,
         "user": user_name(status.st_uid),
         "regular": regular,
     }
@@ -148,12 +159,38 @@ def listing(folder):
         return []
 
 
+def job_files(paths):
+    found, left = {}, ALL
+    for path in paths:
+        found[path] = job_file(path, min(WHOLE, left))
+        left -= len(found[path]["text"]) if found[path] else 0
+    return found
+
+
+def noted(path):
+    """Return when the wrapper of a job wrote last, by its own note; None where there is none."""
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)  # anybody may put anything there
+    except OSError:
+        return None
+    try:
+        status = os.fstat(number)
+        lines = os.pread(number, 100, max(0, status.st_size - 100)) if stat.S_ISREG(status.st_mode) else b""
+        return float(lines.rpartition(b"\n")[0].rpartition(b"\n")[2])
+    except (OSError, ValueError):
+        return None
+    finally:
+        os.close(number)
+
+
 def census(request):
     # The processes first: a job that has gone from them has written all it ever will.
     table = processes(request["pipes"])
-    files = {path: job_file(path) for path in request["files"]}
+    files = job_files(request["files"])
+    # Notes are older than what they are about, so that of all that was seen there is one.
+    notes = {token: noted(os.path.join(request["notes"], token)) for token in request["jobs"]}
     folders = {path: listing(path) for path in request["folders"]}
-    return {"now": time.time(), "processes": table, "files": files, "folders": folders}
+    return {"processes": table, "files": files, "notes": notes, "folders": folders, "now": uptime()}
 
 
 def at_work(jobs):
@@ -167,7 +204,7 @@ def at_work(jobs):
     # A wrapper that is alone will lead the group soon, or writes at the limit that its job has timed out.
     open_ = False
     for p in wrappers:
-        age, (path, limit) = time.time() - p["started"], jobs[p["token"]]
+        age, (path, limit) = uptime() - p["started"], jobs[p["token"]]
         alone = p["token"] not in writers and (age < STARTING or age > limit - ENDING)
         open_ = open_ or (alone and not has_result(path))
     return list(writers.values()), open_

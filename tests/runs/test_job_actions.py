@@ -10,7 +10,7 @@ import pytest
 
 from pytest_bgasync import BgasyncError, Job, JobDeadline, Lab, Outcome
 from pytest_bgasync.census import Census, Question, take_census
-from pytest_bgasync.clock import Clock, Deadline
+from pytest_bgasync.clock import Deadline, HostClock
 from pytest_bgasync.containers import Container
 from pytest_bgasync.verdict import Process, payload
 
@@ -140,7 +140,7 @@ def test_what_lies_in_the_place_of_a_job_file_holds_nobody(bgasync: Lab, make: s
 def test_waiting_takes_few_round_trips_and_ends_with_the_process(bgasync: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[float] = []
 
-    def counted(container: Container, clock: Clock, question: Question) -> Census:
+    def counted(container: Container, clock: HostClock, question: Question) -> Census:
         asked.append(question.wait)
         return take_census(container, clock, question)
 

@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from pytest_bgasync.clock import Clock, Deadline, checked_scale
+from pytest_bgasync.clock import BOOTED, Clock, Deadline, HostClock, checked_scale, steady
 from pytest_bgasync.errors import UsageProblem
 
 
@@ -60,3 +60,33 @@ def test_waiting_ends_at_the_deadline_however_long_its_steps_are() -> None:
 
 def test_a_condition_is_asked_once_even_after_the_deadline() -> None:
     assert Deadline(0).wait_for(lambda: True)
+
+
+def test_a_step_of_the_wall_clock_moves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = Clock()
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    assert 0 <= clock.now < 60
+    assert clock.at(steady()) == pytest.approx(clock.now, abs=1)
+
+
+def test_a_host_of_this_machine_has_its_boot_time() -> None:
+    host = HostClock(Clock(0.1, zero=BOOTED))
+    host.heard(500.0, asked=BOOTED + 499.9, answered=BOOTED + 500.3)
+    assert host.at(400) == pytest.approx(4000)
+
+
+def test_a_far_host_is_understood_better_with_each_answer() -> None:
+    """It is 1000 seconds behind; the answer that came quickest says so best, whichever that was."""
+    host = HostClock(Clock(zero=BOOTED))
+    host.heard(500.0, asked=BOOTED + 1499, answered=BOOTED + 1501)
+    assert host.at(500) == pytest.approx(1501)
+    host.heard(510.0, asked=BOOTED + 1509.9, answered=BOOTED + 1510.1)
+    host.heard(520.0, asked=BOOTED + 1515, answered=BOOTED + 1525)
+    assert host.at(500) == pytest.approx(1500.1)
+
+
+def test_a_far_host_that_booted_anew_has_another_clock() -> None:
+    host = HostClock(Clock(zero=BOOTED))
+    host.heard(500.0, asked=BOOTED + 1499, answered=BOOTED + 1501)
+    host.heard(3.0, asked=BOOTED + 1600, answered=BOOTED + 1600.2)
+    assert host.at(3) == pytest.approx(1600.2)

@@ -70,3 +70,43 @@ def test_a_task_stands_in_the_innermost_rescue_or_always(tmp_path: Path, where: 
     Writer(str(tmp_path / "events")).task_started(task, handler=False)
     (event,) = read_events(tmp_path / "events")
     assert event["part"] == part
+
+
+def test_a_long_result_is_cut_to_its_ends(tmp_path: Path) -> None:
+    """Long texts and lists are cut; all keys of the result stay."""
+    lines = [f"line {number}" for number in range(2_000_000)]
+    nested = {str(number): "x" * 100 for number in range(100_000)}
+    data: dict[str, Any] = {
+        "rc": 4,
+        "stdout": "\n".join(lines),
+        "stdout_lines": lines,
+        "nested": nested,
+        "msg": "non-zero",
+    }
+    found = written(tmp_path / "events", data)["data"]
+    assert (tmp_path / "events").stat().st_size < 1_000_000
+    assert list(found) == list(data)
+    assert (found["rc"], found["msg"]) == (4, "non-zero")
+    head, _, rest = found["stdout"].partition("[... ")
+    count, _, tail = rest.partition(" characters cut by pytest-bgasync ...]")
+    assert (data["stdout"][: 1 << 16], data["stdout"][-(1 << 16) :]) == (head, tail)
+    assert len(head) + int(count.replace(",", "")) + len(tail) == len(data["stdout"])
+    (cut,) = (place for place, line in enumerate(found["stdout_lines"]) if "cut by pytest-bgasync" in line)
+    kept = found["stdout_lines"][:cut] + found["stdout_lines"][cut + 1 :]
+    assert kept == lines[:cut] + lines[len(lines) - (len(kept) - cut) :]
+    assert found["stdout_lines"][cut] == f"[... {len(lines) - len(kept):,} items cut by pytest-bgasync ...]"
+    assert sum("cut by pytest-bgasync" in name for name in found["nested"]) == 1
+
+
+def test_a_result_of_some_megabytes_is_whole(tmp_path: Path) -> None:
+    data = {"stdout": "x" * 14_000_000, "stdout_lines": ["x" * 14_000_000]}
+    assert written(tmp_path / "events", data)["data"] == data
+
+
+def test_times_are_those_of_a_clock_that_nobody_sets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    writer = Writer(str(tmp_path / "events"), booted=1000.0)
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    writer.write("first")
+    writer.write("second")
+    first, second = (event["at"] for event in read_events(tmp_path / "events"))
+    assert 1000 < first <= second < first + 60

@@ -9,6 +9,12 @@ from collections.abc import Iterator
 from typing import Any
 
 VERSION = 1
+#: The clock that starts when a machine boots and that nobody sets.
+BOOT_TIME = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
+#: Characters of an event up to which it is written whole, and how many of each end of a longer text or list are.
+WHOLE, END = 32 << 20, 1 << 16
+#: How deep in an event all entries of an object are written: its own fields, and those of a result.
+FIELDS = 2
 
 
 class Writer:
@@ -18,11 +24,17 @@ class Writer:
     can share it.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, booted: float | None = None) -> None:
+        """``booted`` is when this machine booted, in seconds since the Unix epoch; by default as the wall clock says.
+
+        The time of an event is that and the time since, which no step of the wall clock changes.
+        """
+        self._booted = time.time() - time.clock_gettime(BOOT_TIME) if booted is None else booted
         self._fd = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def write(self, event: str, **fields: Any) -> None:
-        entry = {"v": VERSION, "event": event, "at": time.time(), **fields}
+        entry = {"v": VERSION, "event": event, "at": self._booted + time.clock_gettime(BOOT_TIME), **fields}
+        entry = entry if _left(entry, WHOLE) > 0 else _cut(entry)
         line = json.dumps(entry, default=str, skipkeys=True) + "\n"
         os.write(self._fd, line.encode("ascii"))
 
@@ -89,6 +101,56 @@ class Writer:
 def shown(data: dict[str, Any]) -> dict[str, Any]:
     """Return a result without what Ansible keeps to itself."""
     return {k: v for k, v in data.items() if not str(k).startswith("_ansible_") and k != "invocation"}
+
+
+def _left(value: Any, most: int) -> int:
+    """Return how many of ``most`` characters a value leaves, nothing or less if it has more."""
+    if isinstance(value, str | bytes):
+        return most - len(value)
+    if isinstance(value, dict):
+        value = [part for pair in value.items() for part in pair]
+    if isinstance(value, list | tuple):
+        for part in value:
+            if most <= 0:
+                break
+            most = _left(part, most)
+    return most - 4
+
+
+def _cut(value: Any, depth: int = 0) -> Any:
+    """Return a value of which long texts and lists are cut to their ends, with a note between them."""
+    if isinstance(value, str):
+        middle = len(value) - 2 * END
+        return value if middle <= 0 else f"{value[:END]}{_note(middle, 'characters')}{value[-END:]}"
+    if isinstance(value, list | tuple):
+        first, last = _ends(value)
+        between = [] if first == last else [_note(last - first, "items")]
+        return [_cut(part, depth + 1) for part in [*value[:first], *between, *value[last:]]]
+    if isinstance(value, dict):
+        entries = list(value.items())
+        first, last = _ends(entries) if depth >= FIELDS else (len(entries),) * 2
+        kept = [*entries[:first], *entries[last:]]
+        if first < last:
+            kept.insert(first, (_note(last - first, "entries"), None))
+        return {name: _cut(part, depth + 1) for name, part in kept}
+    return value
+
+
+def _ends(parts: Any) -> tuple[int, int]:
+    """Return where what is kept of the beginning of a list ends, and where that of its end begins."""
+    first, last, room = 0, len(parts), END
+    while first < last and room > 0:
+        room -= END - max(0, _left(parts[first], END))
+        first += 1
+    room = END
+    while first < last and room > 0:
+        room -= END - max(0, _left(parts[last - 1], END))
+        last -= 1
+    return first, last
+
+
+def _note(count: int, what: str) -> str:
+    return f"[... {count:,} {what} cut by pytest-bgasync ...]"
 
 
 def _blocks(play: Any) -> list[Any]:

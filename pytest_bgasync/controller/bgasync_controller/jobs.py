@@ -24,8 +24,11 @@ from bgasync_controller.actions import GATHERS_FACTS, host, polls, user, whole
 from bgasync_controller.events import Writer, name
 from bgasync_controller.gate import Gate
 
+GUEST = Path(__file__).parents[2] / "guest"
 #: What a module begins with that is to stand still.
-HOLD = Path(__file__).parents[2] / "guest" / "hold.py"
+HOLD = GUEST / "hold.py"
+#: What async_wrapper begins with, so that it is known when it wrote the job file.
+NOTE = GUEST / "note.py"
 
 
 def install(run: dict[str, Any], events: Writer, gate: Gate) -> None:
@@ -111,9 +114,12 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
 
         send, transfer = self._low_level_execute_command, self._transfer_data
 
-        def hold_and_transfer(remote_path: Any, data: Any) -> Any:
-            if fate and "async_wrapper" not in str(remote_path):
-                data = _held(data, fails=fate["fails"])
+        def change_and_transfer(remote_path: Any, data: Any) -> Any:
+            if "async_wrapper" in str(remote_path):
+                note = f"{run['notes']}/{token}"
+                data = _begun_with(data, f"{NOTE.read_text()}_bgasync_note({note!r})\n")
+            elif fate and fate["hold"]:
+                data = _begun_with(data, f"{HOLD.read_text()}_bgasync_hold({fate['fails']})\n")
             return transfer(remote_path, data)
 
         def announce_and_send(cmd: str, *args: Any, **kwargs: Any) -> Any:
@@ -125,8 +131,7 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
         task.async_val = limit
         task.environment = [*(environment or []), {"BGASYNC_JOB": token}]
         self._low_level_execute_command = announce_and_send
-        if fate and fate["hold"]:
-            self._transfer_data = hold_and_transfer
+        self._transfer_data = change_and_transfer
         try:
             result = execute(self, *args, **kwargs)
         except AnsibleConnectionFailure:
@@ -134,7 +139,7 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
             raise
         finally:
             del self._low_level_execute_command
-            self.__dict__.pop("_transfer_data", None)
+            del self._transfer_data
             task.async_val, task.environment = declared, environment
         launched(result)
         if fate and result.get("ansible_job_id"):
@@ -155,13 +160,13 @@ def _marked_environment(compute: Callable[..., str]) -> Callable[..., str]:
     return _compute_environment_string
 
 
-def _held(data: Any, *, fails: bool) -> Any:
+def _begun_with(data: Any, lines: str) -> Any:
     """Put our lines in front of a module; other files that a launch transfers stay as they are."""
     text = data.decode(errors="surrogateescape") if isinstance(data, bytes) else data
     if not text.startswith("#!") or "\n_ANSIBALLZ_WRAPPER = True" not in text:
         return data
     before, line, after = text.partition("\n_ANSIBALLZ_WRAPPER = True")
-    return f"{before}\n{HOLD.read_text()}_bgasync_hold({fails})\n{line}{after}"
+    return f"{before}\n{lines}{line}{after}"
 
 
 def _file_prefix(cmd: str, user: str) -> str | None:

@@ -41,7 +41,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
             return
         with open(os.environ["BGASYNC_RUN"]) as stream:
             run = json.load(stream)
-        self._events = events.Writer(run["events"])
+        self._events = events.Writer(run["events"], run["booted"])
         self._gate = gate.Gate(run["gate"], run["pause_before"])
         if "BGASYNC_LEASH" in os.environ:  # not where a run is repeated by hand
             workers.install(int(os.environ["BGASYNC_LEASH"]))
