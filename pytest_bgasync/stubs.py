@@ -142,7 +142,7 @@ def _in_shell(state: str, rc: int, takes: float, stdout: str, stderr: str) -> by
 
 
 def _format(text: str) -> str:
-    """Return a format with which printf writes a text, whatever is in it; bytes that are no UTF-8 as read() gives them."""
+    """Return a format with which printf writes a text, whatever is in it; bytes as read() gives them, too."""
     plain = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .,:/"
     return "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode(errors="surrogateescape"))
 

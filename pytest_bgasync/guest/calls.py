@@ -1,4 +1,4 @@
-"""Runs on a host: prints the recorded calls of a stub, one JSON object a line. The argument is the folder of the records.
+"""Runs on a host: prints the recorded calls of a stub, one JSON object a line. The argument is their folder.
 
 Standard library only; any Python from 3.6 on. A record consists of words, each ended by NUL: when the call began,
 how many arguments it had, how many words follow, the arguments, the environment. Its standard input is in a file

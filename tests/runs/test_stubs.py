@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_bgasync import Lab, NotThere, UsageProblem
+from pytest_bgasync import CommandDeadline, Lab, NotThere, UsageProblem
 from pytest_bgasync.clock import Deadline
 
 
@@ -129,6 +129,20 @@ def test_500_calls_side_by_side_fit_into_a_host(bgasync: Lab) -> None:
     held = 'import os; print(sum(int(line.split()[1]) for pid in os.listdir("/proc") if pid.isdigit()'
     held += ' for line in open("/proc/%s/smaps_rollup" % pid) if line.startswith("Pss:")) >> 10)'
     assert int(host.run(["python3", "-c", held]).stdout) < 350  # MiB; Python's would hold 2000
+
+
+def test_a_host_whose_memory_ran_out_says_so(bgasync: Lab) -> None:
+    host = bgasync.host
+    assert host.shortage == ""
+    greedy = ["python3", "-c", "x = []\nwhile True: x.append(b'x' * (1 << 22))"]
+    assert host.run(greedy).rc == 137
+    assert host.shortage.endswith(
+        "(the kernel ended 1 process): raise the ini key bgasync_memory, or start less side by side"
+    )
+    with pytest.raises(
+        CommandDeadline, match=r"did not end within 0.1 s: memory ran out \(the kernel ended 1 process\)"
+    ):
+        host.run("sleep 1000", within=0.1)
 
 
 STUB_JOB = """
