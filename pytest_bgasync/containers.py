@@ -8,7 +8,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -19,12 +19,15 @@ from docker.errors import APIError, NotFound
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import CommandDeadline, HostProblem, OutputLimitError
+from pytest_bgasync.memory import COUNTERS, is_full, killed
 from pytest_bgasync.owner import owner_label
 from pytest_bgasync.records import STAYS
 from pytest_bgasync.streams import Stream
 
 #: Real seconds that one command on a container may take unless it says otherwise.
 COMMAND = 60.0
+#: Real seconds for each answer when it is asked whether memory has run out.
+ASKING = 5
 #: How many bytes one command may write.
 OUTPUT = 256 << 20
 #: How many characters of a command a message shows.
@@ -50,6 +53,10 @@ class File:
 
     content: bytes
     mode: int = 0o644
+
+
+class _Late(Exception):
+    """A command did not end in its time."""
 
 
 class Container:
@@ -158,12 +165,21 @@ class Container:
         Raises CommandDeadline after ``within`` real seconds, and HostProblem if the container
         cannot run it at all or it writes more than ``most`` bytes, by default 256 MiB.
         """
-        deadline = Deadline(within)
+        try:
+            return self._execute(command, user, Deadline(within), most)
+        except _Late:
+            why = self.shortage() or "give it more time, or see what it waits for"
+            raise CommandDeadline(
+                f"on {self.label} the command {_shown(command)} did not end within {within:g} s: {why}"
+            ) from None
+
+    def _execute(self, command: Sequence[str], user: str, deadline: Deadline, most: int | None) -> Finished:
+        """Run a command to its end; raises _Late at the deadline, OutputLimitError and HostProblem."""
         run, stream = self._begin(command, user=user)
         try:
             output = _demultiplexed(stream, deadline, most)
         except TimeoutError:
-            raise self._too_late(command, within) from None
+            raise _Late from None
         except OverflowError:
             raise OutputLimitError(
                 f"on {self.label} the command {_shown(command)} wrote more than {(most or OUTPUT) >> 20} MiB:"
@@ -181,7 +197,7 @@ class Container:
 
         try:
             if not deadline.wait_for(ended):  # it has closed its output and goes on
-                raise self._too_late(command, within)
+                raise _Late
         except FAILURES as error:
             raise HostProblem(f"{self.label} went away during a command: {reason(error)}") from None
         if state["ExitCode"] is None:
@@ -199,6 +215,19 @@ class Container:
         if output[1].startswith(ENGINE_SAYS):
             return True
         return not any(output.values()) and not state.get("Pid") and not self._engine.podman
+
+    def shortage(self) -> str:
+        """Say that its memory has run out, and what to do; "" where it has not, and where nobody can say.
+
+        A container without any memory left answers no command, so the engine is asked first.
+        """
+        try:
+            with closing(self._engine.patient_client(ASKING)) as client:
+                full = is_full(client.api.stats(self.id, stream=False, one_shot=True))
+            command = f"PATH={PATH} cat {' '.join(COUNTERS)} 2>/dev/null"
+            return full or killed(self._execute(["/bin/sh", "-c", command], "0", Deadline(ASKING)).stdout.decode())
+        except (*FAILURES, HostProblem, _Late):
+            return ""
 
     def converse(self, command: Sequence[str]) -> Stream:
         """Start a command that reads what is written to the stream, and ends when that closes; raises HostProblem."""
@@ -281,12 +310,6 @@ class Container:
         except FAILURES as error:
             raise self._unremoved(error) from None
         return False
-
-    def _too_late(self, command: Sequence[str], within: float) -> CommandDeadline:
-        return CommandDeadline(
-            f"on {self.label} the command {_shown(command)} did not end within {within:g} s:"
-            " give it more time, or see what it waits for"
-        )
 
     def _unremoved(self, error: Exception) -> HostProblem:
         return HostProblem(f"{self.label} could not be removed: {reason(error)}")

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.findings import details, named
-from pytest_bgasync.jobs import Job, standing_still
+from pytest_bgasync.jobs import SIDE_BY_SIDE, Job, standing_still
 from pytest_bgasync.machines import Machine
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.runs import Run
@@ -43,6 +44,15 @@ def logs(hosts: Iterable[Machine], services: Iterable[Machine]) -> list[Section]
         for kind, one in [*wrote, *(("service", service) for service in services)]
     ]
     return [(title, text or "it wrote nothing") for title, text in ends]
+
+
+def shortages(machines: Iterable[Machine]) -> list[Section]:
+    """Return a title and a text that names the containers whose memory has run out; nothing where none has."""
+    asked = list(machines)
+    with ThreadPoolExecutor(max_workers=SIDE_BY_SIDE) as pool:
+        found = list(pool.map(lambda machine: machine.shortage, asked))
+    lines = [f"{machine.name}: {said}" for machine, said in zip(asked, found, strict=True) if said]
+    return [("memory", "\n".join(lines))] if lines else []
 
 
 def _jobs(jobs: Iterable[Job], clock: Clock, shown: str) -> Iterable[Section]:

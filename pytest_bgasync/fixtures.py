@@ -19,7 +19,7 @@ from pytest_bgasync.declared import Declaration, parse_declaration
 from pytest_bgasync.engine import Engine
 from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.every import Every, parse_every
-from pytest_bgasync.failures import logs, sections
+from pytest_bgasync.failures import logs, sections, shortages
 from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.images import Images
 from pytest_bgasync.lab import Lab, Places
@@ -375,7 +375,12 @@ def shown_once(item: pytest.Item, shown: str) -> list[tuple[str, str]]:
     if lab is None:
         return []
     item.stash[LOGGED] = True
-    return [*sections(lab.runs, lab.clock, shown), *logs(lab.hosts.values(), lab.services.values())]
+    hosts, services = lab.machines.values(), lab.services.values()
+    return [
+        *sections(lab.runs, lab.clock, shown),
+        *shortages([*hosts, *services]),
+        *logs(lab.hosts.values(), services),
+    ]
 
 
 def _strict_kinds(item: pytest.Item) -> set[str]:

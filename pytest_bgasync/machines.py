@@ -41,6 +41,11 @@ class Machine:
         """The last of what its main process, and what that started, wrote."""
         return self._container.output
 
+    @property
+    def shortage(self) -> str:
+        """A sentence if its memory has run out, "" if not or if nobody can say; asks the engine."""
+        return self._container.shortage()
+
     def run(self, command: str | Sequence[str], user: str | None = None, *, within: float = 60) -> CommandResult:
         """Run a command to its end: text by the shell, a list as it is; by default as root.
 

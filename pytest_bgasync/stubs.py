@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+import shlex
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -15,10 +16,31 @@ from pytest_bgasync.containers import Container
 from pytest_bgasync.errors import HostProblem, NotThere, UsageProblem
 from pytest_bgasync.tasks import listing
 
-_BODY = Path(__file__).parent / "guest" / "stub.py"
+_GUEST = Path(__file__).parent / "guest"
 _STATE = "/var/lib/bgasync/stubs"
-#: Writes the records of all calls; there may be more than a command line can name.
-_READ = "import pathlib, sys; sys.stdout.writelines(c.read_text() for c in pathlib.Path(sys.argv[1]).glob('*.json'))"
+#: Real seconds that a shell can wait, thirty years.
+_LONGEST = 1e9
+#: Makes the pipe that nobody writes to, and a copy of a shell that can run guest/stub.sh, if there is one. A copy,
+#: because a stub may be put in the place of the shell; called sh, so that it reads no file of its user's.
+_SET_UP = """
+root=$1 probe='IFS= read -r -d "" word </proc/self/environ && [ "$EPOCHREALTIME" ] && ! read -r -t 0.01 word <>"$0"'
+if [ ! -p "$root/silence" ]; then
+    mkdir -p "$root"
+    mkfifo -m 666 "$root/silence"
+    for shell in /bin/bash /bin/sh; do
+        ! cp "$shell" "$root/sh" 2>/dev/null || ! "$root/sh" -c "$probe" "$root/silence" 2>/dev/null || break
+        rm -f "$root/sh"
+    done
+fi
+"""
+#: Prepares a stub, given the folder of them all, its own, its place and a second one; says whether the shell will do.
+_PREPARE = """
+mkdir -p "$2/calls" "$(dirname "$3")"
+chmod 1777 "$2/calls"
+rm -f "$3"
+[ -z "$4" ] || [ ! -e "$4" ] || ln -sf "$3" "$4"
+[ ! -e "$root/sh" ] || echo shell
+"""
 #: First on the PATH of ssh sessions, sudo and become_user alike.
 _BIN = "/usr/local/bin"
 #: Stands before that for root, where a command of the same name may be.
@@ -68,21 +90,22 @@ class Stubs:
             raise UsageProblem(f"stub {path!r}: script= is the whole executable, so give nothing else with it")
         place = _place(path)
         state = f"{_STATE}/{hashlib.sha256(place.encode()).hexdigest()[:16]}"
-        config = {
-            "calls": f"{state}/calls", "rc": rc, "takes": self._clock.real(takes), "stdout": stdout, "stderr": stderr,
-            "listens": listens, "script": f"{state}/script" if script is not None else None,
-        }  # fmt: skip
-        prepare = (
-            'mkdir -p "$1/calls" "$(dirname "$2")"; chmod 1777 "$1/calls"; rm -f "$2";'
-            ' [ -z "$3" ] || [ ! -e "$3" ] || ln -sf "$2" "$3"'
-        )
-        made = self._container.script(prepare, state, place, "" if "/" in path else f"{_SBIN}/{path}")
+        second = "" if "/" in path else f"{_SBIN}/{path}"
+        made = self._container.script(_SET_UP + _PREPARE, _STATE, state, place, second)
         if made.rc != 0:
             raise HostProblem(f"stub {path!r} could not be made: {made.stderr.decode(errors='replace').strip()}")
+        real = self._clock.real(takes)
+        config = {
+            "calls": f"{state}/calls", "rc": rc, "takes": real, "stdout": stdout, "stderr": stderr,
+            "listens": listens, "script": f"{state}/script" if script is not None else None,
+        }  # fmt: skip
+        executable = f"#!/usr/bin/python3 -I\nCONFIG = {config!r}\n{_body('stub.py')}".encode()
         if script is not None:
             self._container.put(f"{state}/script", script.encode(), 0o755)
-        text = f"#!/usr/bin/python3 -I\nCONFIG = {config!r}\n{_body()}"
-        self._container.put(place, text.encode(), 0o755)
+        elif listens is None and made.stdout:
+            self._container.put(f"{state}/stub.py", executable, 0o644)
+            executable = _in_shell(state, rc, real, stdout, stderr)
+        self._container.put(place, executable, 0o755)
         self._paths[place] = state
 
     def calls(self, path: str) -> list[Call]:
@@ -93,7 +116,7 @@ class Stubs:
                 f"{path!r} is no stub on {self._container.label}, so its calls are not recorded;"
                 f" stubs there: {listing(self._paths)}"
             )
-        found = self._container.execute(["/usr/bin/python3", "-I", "-c", _READ, f"{state}/calls"])
+        found = self._container.execute(["/usr/bin/python3", "-I", "-c", _body("calls.py"), f"{state}/calls"])
         entries: list[dict[str, Any]] = [json.loads(line) for line in found.stdout.splitlines()]
         calls = [Call(**{**entry, "at": self._clock.at(entry["at"])}) for entry in entries]
         return sorted(calls, key=lambda call: call.at)
@@ -103,6 +126,27 @@ def _place(path: str) -> str:
     return path if "/" in path else f"{_BIN}/{path}"
 
 
+def _in_shell(state: str, rc: int, takes: float, stdout: str, stderr: str) -> bytes:
+    """Return a stub in the language of the shell."""
+    words = {
+        "calls": f"{state}/calls",
+        "silence": f"{_STATE}/silence",
+        "reader": f"{state}/stub.py",
+        "rc": str(rc),
+        "takes": f"{min(takes, _LONGEST):.6f}" if takes else "0",
+        "stdout": _format(stdout),
+        "stderr": _format(stderr),
+    }
+    lines = [f"{name}={shlex.quote(value)}" for name, value in words.items()]
+    return "\n".join([f"#!{_STATE}/sh", *lines, _body("stub.sh")]).encode()
+
+
+def _format(text: str) -> str:
+    """Return a format with which printf writes a text, whatever is in it; bytes as read() gives them, too."""
+    plain = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789 .,:/"
+    return "".join(chr(byte) if byte in plain else f"\\{byte:03o}" for byte in text.encode(errors="surrogateescape"))
+
+
 @cache
-def _body() -> str:
-    return _BODY.read_text()
+def _body(name: str) -> str:
+    return (_GUEST / name).read_text()

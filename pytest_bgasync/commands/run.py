@@ -16,6 +16,7 @@ from pytest_bgasync.clock import Clock
 from pytest_bgasync.commands.common import engine_option, image_option, narrator, note, project, say
 from pytest_bgasync.config import KEEP, Settings
 from pytest_bgasync.errors import UsageProblem
+from pytest_bgasync.failures import shortages
 from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.images import Images
 from pytest_bgasync.lab import Lab, Places, RunOptions
@@ -109,10 +110,13 @@ def work(chosen: Namespace) -> int:
         rc = lab.runs[-1].rc
         with tell.during(lambda: waiting_for(lab.jobs)):
             account = settle(lab.runs, clock, [], STRICT if settings.strict else (), patient=problem is None)
+            short = shortages([*lab.machines.values(), *lab.services.values()]) if rc or problem else []
             lab.close()
         _tell(lab, account)
         if problem is not None:
             note(str(problem))
+        for _, text in short:
+            note(text)
         status = rc if rc > 0 else int(rc < 0 or problem is not None or bool(account.faults))
         if chosen.keep == "always" or (chosen.keep == "failed" and status):
             for line in lab.keep():

@@ -1,7 +1,6 @@
-# The body of a stub: the line above sets CONFIG. Standard library only.
-import json
+# The body of a stub that is a script or listens, and of any stub on a host without a shell that can run stub.sh.
+# stub.sh runs it, too, where there is standard input to record. The line above sets CONFIG. Standard library only.
 import os
-import pwd
 import select
 import signal
 import stat
@@ -17,24 +16,27 @@ DRAINED = 1 << 30  # bytes of it that are read at all
 
 
 class Record:
-    """One call, written at its start and again once its standard input is known."""
+    """The record of one call, which calls.py reads: written at its start, its standard input once that is known."""
 
     def __init__(self):
-        uid = os.geteuid()
-        try:
-            user = pwd.getpwuid(uid).pw_name
-        except KeyError:
-            user = str(uid)
-        self.entry = {"argv": sys.argv, "at": time.time(), "user": user, "env": dict(os.environ), "stdin": ""}
-        self.path = os.path.join(CONFIG["calls"], "%d-%d.json" % (time.time_ns(), os.getpid()))
-        self.write()
+        self.path = os.environ.get("BGASYNC_RECORD")
+        self.begun = self.path is not None  # by stub.sh, which has also written what the stub writes
+        if self.begun:
+            return
+        at = "%.6f" % time.time()
+        self.path = os.path.join(CONFIG["calls"], "%s-%d" % (at, os.getpid()))
+        with open("/proc/self/environ", "rb") as stream:
+            environment = stream.read().split(b"\0")[:-1]
+        words = [os.fsencode(word) for word in sys.argv] + environment
+        header = [str(word).encode() for word in (at, len(sys.argv), len(words))]
+        with open(self.path, "wb") as stream:
+            stream.write(b"".join(word + b"\0" for word in header + words))
 
-    def write(self):
-        draft = "%s.%d" % (self.path, os.getpid())
-        with open(draft, "w") as stream:
-            json.dump(self.entry, stream)
-            stream.write("\n")
-        os.rename(draft, self.path)
+    def add_stdin(self, data):
+        draft = self.path + ".draft"
+        with open(draft, "wb") as stream:
+            stream.write(data)
+        os.rename(draft, self.path + ".stdin")
 
 
 def read_stdin(record, end, patience, most):
@@ -59,8 +61,7 @@ def read_stdin(record, end, patience, most):
     except OSError:
         pass
     if data:
-        record.entry["stdin"] = data.decode("utf-8", "replace")
-        record.write()
+        record.add_stdin(data)
     return data, ended
 
 
@@ -122,6 +123,18 @@ def serve(port, body):
     threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
+def be_called(name):
+    """Let pgrep and ps know this process by the name of the stub."""
+    with open("/proc/self/comm", "w") as stream:
+        stream.write(os.path.basename(name))
+
+
+def rest(end):
+    """Wait until ``end`` on the monotonic clock."""
+    while time.monotonic() < end:
+        time.sleep(min(3600, max(0, end - time.monotonic())))
+
+
 def main():
     record = Record()
     end = time.monotonic() + CONFIG["takes"]
@@ -134,13 +147,15 @@ def main():
         read_stdin(record, time.monotonic(), PATIENCE, DRAINED)
         end = end if CONFIG["takes"] else float("inf")
     else:
-        sys.stdout.write(CONFIG["stdout"])
-        sys.stdout.flush()
-        sys.stderr.write(CONFIG["stderr"])
-        sys.stderr.flush()
+        if record.begun:
+            be_called(sys.argv[1])
+        else:
+            sys.stdout.write(CONFIG["stdout"])
+            sys.stdout.flush()
+            sys.stderr.write(CONFIG["stderr"])
+            sys.stderr.flush()
         read_stdin(record, end, PATIENCE, DRAINED)
-    while time.monotonic() < end:
-        time.sleep(min(3600, max(0, end - time.monotonic())))
+    rest(end)
     sys.exit(CONFIG["rc"])
 
 

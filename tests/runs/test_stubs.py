@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_bgasync import Lab, NotThere, UsageProblem
+from pytest_bgasync import CommandDeadline, Lab, NotThere, UsageProblem
 from pytest_bgasync.clock import Deadline
 
 
@@ -112,3 +112,92 @@ def test_a_port_that_is_taken_is_told_by_the_stub_that_wanted_it(bgasync: Lab) -
     host.run("setsid /opt/first > /dev/null 2>&1 < /dev/null & until ss -Hltn | grep -q 8080; do sleep 0.1; done")
     second = host.run("/opt/second < /dev/null")
     assert (second.rc, second.stderr) == (1, "stub /opt/second cannot listen at port 8080: Address already in use\n")
+
+
+def test_500_calls_side_by_side_fit_into_a_host(bgasync: Lab) -> None:
+    host = bgasync.host
+    host.stub("/opt/tool", rc=3, takes=1000)
+    host.run(
+        "for n in $(seq 500); do /opt/tool $n > /dev/null 2>&1 & echo $! >> /tmp/pids; done;"
+        " (for pid in $(cat /tmp/pids); do wait $pid; echo $?; done > /tmp/ended; touch /tmp/all) > /dev/null 2>&1 &"
+    )
+    assert Deadline(120).wait_for(lambda: len(host.calls("/opt/tool")) == 500, every=1)
+    assert sorted(int(call.argv[1]) for call in host.calls("/opt/tool")) == list(range(1, 501))
+    at_work = [process for process in host.processes() if "/opt/tool" in process.args]
+    assert len(at_work) == 500
+    assert {process.args[0] for process in at_work} == {"/var/lib/bgasync/stubs/sh"}
+    held = 'import os; print(sum(int(line.split()[1]) for pid in os.listdir("/proc") if pid.isdigit()'
+    held += ' for line in open("/proc/%s/smaps_rollup" % pid) if line.startswith("Pss:")) >> 10)'
+    assert int(host.run(["python3", "-c", held]).stdout) < 350  # MiB; Python's would hold 2000
+
+
+def test_a_host_whose_memory_ran_out_says_so(bgasync: Lab) -> None:
+    host = bgasync.host
+    assert host.shortage == ""
+    greedy = ["python3", "-c", "x = []\nwhile True: x.append(b'x' * (1 << 22))"]
+    assert host.run(greedy).rc == 137
+    assert host.shortage.endswith(
+        "(the kernel ended 1 process): raise the ini key bgasync_memory, or start less side by side"
+    )
+    with pytest.raises(
+        CommandDeadline, match=r"did not end within 0.1 s: memory ran out \(the kernel ended 1 process\)"
+    ):
+        host.run("sleep 1000", within=0.1)
+
+
+STUB_JOB = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - {name: Work, command: /opt/tool, async: LIMIT, poll: 0}
+"""
+
+
+@pytest.mark.bgasync(strict=False)
+def test_a_killed_call_leaves_nothing_behind(bgasync: Lab) -> None:
+    host = bgasync.host
+    host.stub("/opt/tool", takes=1000, rc=3, stdout="begun")
+    job = bgasync.run_text(STUB_JOB.replace("LIMIT", "600")).job("Work")
+    assert Deadline(60).wait_for(lambda: host.calls("/opt/tool"))
+    job.freeze()
+    assert {p.state for p in host.processes() if "/opt/tool" in p.args} == {"T"}
+    job.thaw()
+    job.kill()
+    assert (job.wait().outcome, job.rc, job.stdout, job.survivors) == ("failed", -9, "begun", [])
+    assert len(host.calls("/opt/tool")) == 1
+    assert not [process for process in host.processes() if process.job]
+
+
+@pytest.mark.bgasync(strict=False)
+def test_a_call_that_is_ended_at_a_limit_is_no_survivor(bgasync: Lab) -> None:
+    bgasync.host.stub("/opt/tool", takes=1000, rc=3)
+    job = bgasync.run_text(STUB_JOB.replace("LIMIT", "8")).job("Work")
+    assert (job.wait().outcome, job.survivors) == ("timed_out", [])
+    assert len(bgasync.host.calls("/opt/tool")) == 1
+
+
+def test_a_playbook_finds_a_call_by_its_name(bgasync: Lab) -> None:
+    host = bgasync.host
+    host.stub("/opt/tool", takes=1000)
+    host.run("setsid -f /opt/tool </dev/null >/dev/null 2>&1")
+    assert Deadline(30).wait_for(lambda: host.calls("/opt/tool"))
+    assert host.run(r"pkill --full --exact '(\S+ )?/opt/tool'").rc == 0
+    assert Deadline(30).wait_for(lambda: host.run("pgrep -x tool").rc == 1)
+
+
+def test_stubs_need_no_bash(bgasync: Lab) -> None:
+    host = bgasync.host
+    host.run("rm /bin/bash")
+    host.stub("/opt/tool", rc=3, stdout="out", stderr="err", takes=0.1)
+    done = host.run("/opt/tool 'one two'")
+    assert (done.rc, done.stdout, done.stderr) == (3, "out", "err")
+    (call,) = host.calls("/opt/tool")
+    assert (call.argv, call.user, call.stdin) == (["/opt/tool", "one two"], "root", "")
+
+
+def test_bash_itself_can_be_a_stub(bgasync: Lab) -> None:
+    host = bgasync.host
+    host.stub("/opt/tool", rc=3)
+    host.stub("/bin/bash", rc=4)
+    assert [host.run(["/bin/bash", "-c", "exit 0"]).rc, host.run("/opt/tool").rc] == [4, 3]
+    assert [len(host.calls(path)) for path in ("/opt/tool", "/bin/bash")] == [1, 1]
