@@ -58,7 +58,7 @@ def install(connections: dict[str, dict[str, Any]], local_names: list[str], gate
     TaskExecutor._get_connection = _of_task(TaskExecutor._get_connection, target)
     StrategyBase._execute_meta = _of_reset(StrategyBase._execute_meta, target)
     # No connection of ours leaves a socket behind, so whatever a task names as one is somebody else's.
-    StrategyBase.update_active_connections = lambda self, results: None
+    StrategyBase.update_active_connections = lambda *_: None
 
 
 def _connected(get_vars: Callable[..., Any], of: Callable[[str], dict[str, Any]]) -> Callable[..., Any]:
@@ -84,7 +84,7 @@ def _led(get: Callable[..., Any], connect: Callable[..., Connection], target: Ta
 
 
 def _of_task(get: Callable[..., Any], target: Target) -> Callable[..., Any]:
-    def _get_connection(self: Any, variables: Any, templar: Any, plugin: Any) -> Any:
+    def _get_connection(self: Any, variables: Any, templar: Any, _: Any) -> Any:
         target.task(self._task.delegate_to or self._host.name)
         return get(self, variables, templar, "ssh")
 
@@ -111,6 +111,6 @@ def _refusal(name: str, connections: dict[str, dict[str, Any]], local_names: lis
     hosts = [host for host in connections if host not in local_names]
     named = ", ".join([*hosts[:NAMED], *([f"{len(hosts) - NAMED} more"] if len(hosts) > NAMED else []), local_names[0]])
     return (
-        f"{name!r} is not a container of this scenario, and a task reaches nothing else: it has {named};"
-        " if the play needs this host, add it to hosts= or inventory= of the marker"
+        f"host {name!r} is not in this scenario, and tasks reach only its containers: {named};"
+        " if the play needs it, add it to hosts= or to the inventory of the marker"
     )

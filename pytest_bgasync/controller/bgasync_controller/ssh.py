@@ -42,7 +42,8 @@ OPTIONS = {
 
 def _load() -> Any:
     spec = importlib.util.spec_from_file_location(f"{__name__}_of_ansible", PATH)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
