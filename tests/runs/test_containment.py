@@ -222,7 +222,7 @@ def test_keywords_move_no_task(bgasync: Lab, outside: Outside) -> None:
                     task("templated", connection="{{ 'local' }}"),
                     task("port", port=1),
                     task("remote_user", remote_user=user),
-                    task("become", become=True, become_method="su", become_flags=f"; {outside.program} #"),
+                    task("become", become=True, become_method="sudo", become_flags=f"; {outside.program} #"),
                     task("environment", environment={"ANSIBLE_TRANSPORT": "local"}),
                     task("background job", connection="local", **{"async": 600, "poll": 1}),
                     {"block": [task("block")], "connection": "local"},
@@ -253,6 +253,46 @@ def test_keywords_move_no_task(bgasync: Lab, outside: Outside) -> None:
     assert [places.pop(name) for name in ("local_action", "localhost", "127.0.0.1")] == ["localhost"] * 3
     assert places.pop("become") == "failed"  # these flags are for the container, which has no such program
     assert set(places.values()) == {"web1"}, places
+
+
+def test_programs_named_for_a_host_are_the_hosts(bgasync: Lab, outside: Outside) -> None:
+    here = str(outside.program)  # no host has it
+    lies = {
+        "ansible_python_interpreter": here,
+        "ansible_shell_executable": here,
+        "ansible_become_exe": here,
+        "ansible_sudo_exe": here,
+        "ansible_become_flags": f"; {here} #",
+        "ansible_shell_type": "csh",
+        "ansible_network_os": "local",
+        "ansible_rsync_path": here,
+    }
+    tasks = [
+        outside.task(f"{name} {way}", become=True, **keywords)
+        for name, lie in lies.items()
+        for way, keywords in {
+            "variable": {"vars": {name: lie}},
+            "loop": {"loop": [lie], "loop_control": {"loop_var": name}},
+        }.items()
+    ]
+    places = outside.places(bgasync.run(outside.play({"tasks": tasks})))
+    assert set(places.values()) <= {"web1", "failed", "unreachable"}, places
+    assert "web1" in places.values()
+
+
+def test_arguments_of_the_command_move_no_task(bgasync: Lab, outside: Outside) -> None:
+    runs = f"-o ProxyCommand={outside.program}"
+    args = ["--connection", "local", "--user", runs, "--private-key", "/dev/null", "-e", "ansible_connection=local"]
+    args += ["--ssh-common-args", runs, "--ssh-extra-args", runs, "--sftp-extra-args", runs, "-i", "stranger,"]
+    path = outside.play(
+        {"tasks": [outside.task("task"), outside.task("there", delegate_to="localhost")]},
+        {"hosts": "stranger", "tasks": [outside.task("stranger")]},
+    )
+    assert outside.places(bgasync.run(path, args=args)) == {
+        "task": "web1",
+        "there": "localhost",
+        "stranger": "unreachable",
+    }
 
 
 def test_what_is_not_in_the_scenario_is_unreachable(bgasync: Lab, outside: Outside) -> None:
@@ -412,7 +452,7 @@ def test_no_socket_of_this_machine_is_reset(bgasync: Lab, outside: Outside) -> N
         listening.bind(path)
         listening.listen()
         listening.setblocking(False)
-        given = {"ansible.builtin.set_fact": {"fact": 1, "_ansible_socket": path}}
+        given = {"ansible.builtin.command": {"cmd": "hostname", "_ansible_socket": path}}
         tasks = [given, {"ansible.builtin.meta": "reset_connection"}, outside.task("task")]
         assert outside.places(bgasync.run(outside.play({"tasks": tasks}))) == {"task": "web1"}
         with pytest.raises(BlockingIOError):

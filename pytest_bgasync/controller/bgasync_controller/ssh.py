@@ -15,6 +15,7 @@ from ansible.plugins.loader import connection_loader
 #: The plugin's file. It is loaded from there, because a plugin of the author's that is called ssh too takes its place
 #: wherever Ansible looks for it by name.
 PATH = os.path.join(os.path.dirname(os.path.abspath(ansible.__file__)), "plugins", "connection", "ssh.py")
+NAME = "ansible.builtin.ssh"
 #: The plugin's options that decide where a connection leads and which programs serve it, with the variables that say
 #: them. No variable, keyword, setting or environment variable of the author replaces these.
 OPTIONS = {
@@ -47,8 +48,8 @@ def _load() -> Any:
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
-    # Ansible knows the options of a plugin by its name: those of an author's ssh may be others.
-    connection_loader._load_config_defs("ssh", module, PATH)
+    # Ansible keeps the options of plugins by their names, and "ssh" may be an author's plugin that has others.
+    connection_loader._load_config_defs(NAME, module, PATH)
     return module
 
 
@@ -56,11 +57,9 @@ class Connection(_load().Connection):  # type: ignore[misc]  # Ansible is not ty
     """A connection to one container, or to nothing: then ``refusal`` says why, and the task is unreachable."""
 
     # What Ansible's loader sets in a plugin.
-    _load_name = "ssh"
+    _load_name = ansible_name = NAME
     _original_path = PATH
-    _redirected_names = ("ansible.builtin.ssh",)
-    ansible_name = "ansible.builtin.ssh"
-    ansible_aliases = ("ansible.builtin.ssh", "ssh")
+    _redirected_names = ansible_aliases = (NAME,)
 
     #: Ansible uses a connection again that says so, for another item of a loop, which may be delegated elsewhere.
     connected = False
