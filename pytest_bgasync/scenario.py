@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_bgasync import ssh, webhooks
+from pytest_bgasync.cleanups import CLEANUPS
 from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.containers import Container, File
 from pytest_bgasync.engine import FAILURES, Engine, reason
@@ -22,7 +22,7 @@ from pytest_bgasync.files import write_whole
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import Jobs
 from pytest_bgasync.leftovers import end_processes
-from pytest_bgasync.owner import make_folder, owner_label
+from pytest_bgasync.owner import make_folder, owner_label, remove_folder
 from pytest_bgasync.reach import GREETING, UNSURE, Reach
 from pytest_bgasync.records import HOLD, Record, container_name, kept_name, network_name, new_scenario
 from pytest_bgasync.services import Plan, Readiness, Service
@@ -100,6 +100,7 @@ class Scenario:
         self.hosts: dict[str, Host] = ByName("host")
         self.services: dict[str, Service] = ByName("service")
         self.localhost: Host | None = None
+        CLEANUPS.add(self, self._remove)
 
     def up(self) -> None:
         """Start all containers but localhost side by side and wait until each answers, or is ready.
@@ -108,16 +109,15 @@ class Scenario:
         """
         wanted = self._wanted
         self.control.mkdir()
-        try:
-            self.engine.client.networks.create(self._network, driver="bridge", labels=owner_label())
-        except FAILURES as error:
-            raise HostProblem(
-                f"the network of the scenario could not be created ({reason(error)}): remove networks that nothing uses"
-                " (bgasync clean removes those of dead runs)"
-            ) from None
+        # Ctrl-C interrupts the main thread, so nothing is made there: all that was made is known when it comes.
+        wait_for(self._starters.submit(self._start_network))
         if wanted.webhooks:
             # First, because it is the name server of all others.
-            self._receiver = self._start_webhooks(wanted.helper, wanted.webhooks, Deadline(wanted.boot))
+            start = self._starters.submit(
+                self._start_webhooks, wanted.helper, wanted.webhooks, Deadline(wanted.boot)
+            )
+            wait_for(start)
+            self._receiver = start.result()
             self._dns["dns"] = [self._receiver.ip(self._network)]
         deadline = Deadline(wanted.boot)
         starts: list[Future[Any]] = [
@@ -259,8 +259,11 @@ class Scenario:
     def close(self) -> None:
         """Remove the containers, the network, the folder, and the processes that runs left on this machine.
 
-        Of one that is kept only the processes.
+        Of one that is kept only the processes. Ctrl-C waits until that is done.
         """
+        CLEANUPS.run(self, "removing the hosts")
+
+    def _remove(self) -> None:
         self.give_up()
         with self._local:
             self._starters.shutdown(cancel_futures=True)  # so that all that has been started is known
@@ -269,8 +272,9 @@ class Scenario:
         if self.kept:
             for container in self._containers:
                 container.leave()
+            CLEANUPS.drop(self.folder)
             return
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_folder(self.folder)
         problems: list[Exception] = []
         # Podman removes none on which another stands.
         for group in (self._guests, [one for one in self._containers if one not in self._guests]):
@@ -279,13 +283,22 @@ class Scenario:
                     removals = [pool.submit(container.remove) for container in group]
                 problems += [error for removal in removals if isinstance(error := removal.exception(), Exception)]
         try:
-            # Asked for by name: an interrupt may have come while it was made.
+            # Asked for by name: it may not have come to that.
             for network in self.engine.client.networks.list(names=[self._network]):
                 network.remove()
         except FAILURES as error:
             problems.append(HostProblem(f"network {self._network} could not be removed: {reason(error)}"))
         if problems:
             raise problems[0]
+
+    def _start_network(self) -> None:
+        try:
+            self.engine.client.networks.create(self._network, driver="bridge", labels=owner_label())
+        except FAILURES as error:
+            raise HostProblem(
+                f"the network of the scenario could not be created ({reason(error)}): remove networks that nothing uses"
+                " (bgasync clean removes those of dead runs)"
+            ) from None
 
     def _start(
         self,
