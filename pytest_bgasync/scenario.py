@@ -113,9 +113,7 @@ class Scenario:
         wait_for(self._starters.submit(self._start_network))
         if wanted.webhooks:
             # First, because it is the name server of all others.
-            start = self._starters.submit(
-                self._start_webhooks, wanted.helper, wanted.webhooks, Deadline(wanted.boot)
-            )
+            start = self._starters.submit(self._start_webhooks, wanted.helper, wanted.webhooks, Deadline(wanted.boot))
             wait_for(start)
             self._receiver = start.result()
             self._dns["dns"] = [self._receiver.ip(self._network)]
