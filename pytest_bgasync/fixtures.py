@@ -379,7 +379,7 @@ def shown_once(item: pytest.Item, shown: str) -> list[tuple[str, str]]:
     if lab is None:
         return []
     item.stash[LOGGED] = True
-    return [*sections(lab.runs, lab.clock, shown), *logs(lab.hosts.values(), lab.services.values())]
+    return [*sections(lab.runs, lab.clock, shown), *logs(lab.machines.values(), lab.services.values())]
 
 
 def _strict_kinds(item: pytest.Item) -> set[str]:

@@ -46,9 +46,14 @@ def interrupts(told: Told) -> Iterator[Interrupts]:
 
 def test_one_waits_until_the_block_has_ended(interrupts: Interrupts) -> None:
     steps = []
-    with pytest.raises(KeyboardInterrupt), interrupts.held():
-        press()
-        steps.append("done")
+
+    def make() -> None:
+        with interrupts.held():
+            press()
+            steps.append("done")
+
+    with pytest.raises(KeyboardInterrupt):
+        make()
     assert steps == ["done"]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
 
