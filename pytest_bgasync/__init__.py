@@ -24,7 +24,7 @@ from pytest_bgasync.lab import Lab
 from pytest_bgasync.launches import Poll
 from pytest_bgasync.machines import CommandResult
 from pytest_bgasync.outcome import Outcome
-from pytest_bgasync.player import LocalhostProblem, PlaybookDeadline, PlaybookKilled, StoppedRun
+from pytest_bgasync.player import LateHostError, LocalhostProblem, PlaybookDeadline, PlaybookKilled, StoppedRun
 from pytest_bgasync.running import Running
 from pytest_bgasync.runs import Run
 from pytest_bgasync.services import Service
@@ -52,6 +52,7 @@ __all__ = [
     "JobDeadline",
     "Jobs",
     "Lab",
+    "LateHostError",
     "LocalhostProblem",
     "NotRunning",
     "NotThere",

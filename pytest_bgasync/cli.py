@@ -8,8 +8,11 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
+from pytest_bgasync.cleanups import CLEANUPS
 from pytest_bgasync.commands import COMMANDS
+from pytest_bgasync.commands.common import note
 from pytest_bgasync.errors import BgasyncError, UsageProblem
+from pytest_bgasync.interrupts import INTERRUPTS
 
 #: The exit status of what could not be done, of what cannot be meant, and after Ctrl-C.
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
@@ -39,8 +42,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     chosen.rest = given[end + 1 :]
     if chosen.rest and not chosen.takes_rest:
         parser.error(f"nothing comes after --: {' '.join(chosen.rest)}")
+    INTERRUPTS.begin(note)
     try:
-        status: int = chosen.work(chosen)
+        try:
+            status: int = chosen.work(chosen)
+        finally:
+            CLEANUPS.finish()
         sys.stdout.flush()
     except BrokenPipeError:
         # Nobody reads any more. What is still buffered would say so once more at the end.

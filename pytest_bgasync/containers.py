@@ -20,7 +20,6 @@ from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import CommandDeadline, HostProblem, OutputLimitError
 from pytest_bgasync.memory import COUNTERS, is_full, killed
-from pytest_bgasync.owner import owner_label
 from pytest_bgasync.records import STAYS
 from pytest_bgasync.streams import Stream
 
@@ -253,21 +252,16 @@ class Container:
         A second container of the same image does so, that shares nothing else with it; raises HostProblem.
         """
         try:
-            helper = self._client.containers.create(
+            with self._engine.short_lived(
                 self.attrs["Image"],
                 ["/bin/sh", "-euc", "\n".join([f"PATH={PATH}", *commands])],
                 entrypoint=[],
-                user="0",
                 network_mode=f"container:{self.id}",
                 cap_add=["NET_ADMIN"],
-                labels=owner_label(),
-            )
-            try:
+            ) as helper:
                 helper.start()
                 failed = helper.wait(timeout=COMMAND)["StatusCode"] != 0
                 said = helper.logs().decode(errors="replace").strip()
-            finally:
-                helper.remove(force=True)
         except FAILURES as error:
             failed, said = True, reason(error)
         if failed:

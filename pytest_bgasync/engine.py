@@ -10,7 +10,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -23,10 +23,12 @@ from docker.context import Context, ContextAPI
 from docker.errors import APIError, DockerException, TLSParameterError
 from docker.utils import kwargs_from_env
 
+from pytest_bgasync.cleanups import CLEANUPS
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.errors import EngineMissing, EngineNotFound, EngineRefused
+from pytest_bgasync.interrupts import INTERRUPTS
 from pytest_bgasync.locks import FileLock, cache_folder, locked
-from pytest_bgasync.owner import containers
+from pytest_bgasync.owner import containers, owner_label
 from pytest_bgasync.processes import identify, is_alive
 from pytest_bgasync.records import parse_name
 from pytest_bgasync.tunnel import Tunnel
@@ -83,6 +85,7 @@ class Engine:
                     " see that it runs there, that the path of its socket is right, and that the user may use it"
                 ) from None
             raise
+        CLEANUPS.add(self, self._close)
 
     @property
     def started(self) -> bool:
@@ -111,6 +114,20 @@ class Engine:
 
         One that has containers which are kept goes on.
         """
+        CLEANUPS.run(self, "closing the connection to the engine")
+
+    @contextmanager
+    def short_lived(self, image: str, command: list[str], **create: Any) -> Iterator[Any]:
+        """Give a container, not started, that is removed with the block; raises what ``FAILURES`` lists."""
+        with INTERRUPTS.held():
+            container = self.client.containers.create(image, command, user="0", labels=owner_label(), **create)
+            CLEANUPS.add(container, partial(container.remove, force=True))
+        try:
+            yield container
+        finally:
+            CLEANUPS.run(container, f"removing the container {container.name}")
+
+    def _close(self) -> None:
         needed = self._service.running and self._keeps()
         self.client.close()
         self._close_tunnel()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager
@@ -12,6 +11,7 @@ import pytest
 
 from pytest_bgasync import ssh
 from pytest_bgasync.ahead import Ahead
+from pytest_bgasync.cleanups import CLEANUPS
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.config import Settings
 from pytest_bgasync.coverage import Seen, seen
@@ -27,7 +27,7 @@ from pytest_bgasync.ledger import plain, seen_by
 from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.opening import check_names, open_engine, payloads, prepare, wanted_for, with_inventory
 from pytest_bgasync.outcome import Outcome
-from pytest_bgasync.owner import make_folder
+from pytest_bgasync.owner import make_folder, remove_folder
 from pytest_bgasync.scenario import Scenario, Wanted
 from pytest_bgasync.services import Plan, Registry
 from pytest_bgasync.shelves import Shelves
@@ -37,6 +37,8 @@ from pytest_bgasync.verify import Account, settle, settle_late, waiting_for
 from pytest_bgasync.webhooks import Authority
 
 SETTINGS = pytest.StashKey[Settings]()
+#: What tells the things that the session has made.
+SINCE = pytest.StashKey[int]()
 NARRATOR = pytest.StashKey[Narrator]()
 LAB = pytest.StashKey[Lab]()
 ACCOUNT = pytest.StashKey[Account]()
@@ -72,6 +74,8 @@ def bgasync_engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
     try:
         yield engine
     finally:
+        # An interrupt may have broken off the end of other fixtures, and what they have made needs the engine.
+        CLEANUPS.finish(pytestconfig.stash[SINCE])
         engine.close()
 
 
@@ -83,7 +87,7 @@ def _bgasync_key() -> Iterator[ssh.Key]:
             key = ssh.make_key(folder)
         yield key
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
 
 
 @pytest.fixture(scope="session")
@@ -379,7 +383,7 @@ def shown_once(item: pytest.Item, shown: str) -> list[tuple[str, str]]:
     return [
         *sections(lab.runs, lab.clock, shown),
         *shortages([*hosts, *services]),
-        *logs(lab.hosts.values(), services),
+        *logs(hosts, services),
     ]
 
 

@@ -8,7 +8,6 @@ import os
 import re
 import select
 import shlex
-import shutil
 import signal
 import socket
 import subprocess
@@ -20,9 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from pytest_bgasync.cleanups import CLEANUPS
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.configuration import configuration
-from pytest_bgasync.owner import make_folder
+from pytest_bgasync.interrupts import INTERRUPTS
+from pytest_bgasync.owner import make_folder, remove_folder
 
 _SERVER = Path(__file__).parent / "controller" / "forkserver.py"
 #: Real seconds in which Ansible is imported and the run is forked.
@@ -78,6 +79,7 @@ class Starter:
         self._servers: dict[object, _Server | None] = {}
         self._retired: list[_Server] = []
         self._lock = threading.Lock()
+        CLEANUPS.add(self, self._close_all)
 
     def start(self, start: Start, within: float = IMPORT) -> Process:
         """Start a run; waits until it has been started, but no longer than ``within`` real seconds."""
@@ -100,6 +102,9 @@ class Starter:
 
     def close(self) -> None:
         """End all servers, and runs that are forked from them."""
+        CLEANUPS.run(self, "ending the processes that have imported Ansible")
+
+    def _close_all(self) -> None:
         with self._lock:
             self._forks = False
             for server in [*filter(None, self._servers.values()), *self._retired]:
@@ -121,7 +126,8 @@ class Starter:
         for old in idle[: max(0, len(idle) + 1 - KEPT)]:
             self._close(old)
         try:
-            self._servers[key] = _Server(_launcher(script, env), script, env, cwd)
+            with INTERRUPTS.held():  # else there could be one that nobody knows
+                self._servers[key] = _Server(_launcher(script, env), script, env, cwd)
         except (_Unfit, OSError) as reason:
             self._refuse(key, str(reason))
         return self._servers[key]
@@ -168,7 +174,7 @@ class _Server:
                 )  # fmt: skip
         except OSError:
             self._control.close()
-            shutil.rmtree(self._folder, ignore_errors=True)
+            remove_folder(self._folder)
             raise
 
     @property
@@ -213,7 +219,7 @@ class _Server:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove_folder(self._folder)
 
 
 class _Fork:

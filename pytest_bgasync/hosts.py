@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, ItemsView, Iterable, Iterator, Mapping, Sequence, ValuesView
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -14,12 +14,13 @@ from pytest_bgasync.census import Census, Question, take_census
 from pytest_bgasync.clock import Clock, HostClock
 from pytest_bgasync.containers import Container
 from pytest_bgasync.deeds import Deed, noted
-from pytest_bgasync.errors import HostProblem
+from pytest_bgasync.errors import HostProblem, NotThere
 from pytest_bgasync.faults import Faults
 from pytest_bgasync.inspection import LimitedSsh
 from pytest_bgasync.jobs import Jobs, owned, veiled
 from pytest_bgasync.machines import Machine
 from pytest_bgasync.stubs import Call, Stubs
+from pytest_bgasync.tasks import listing
 from pytest_bgasync.verdict import Process
 
 
@@ -152,3 +153,49 @@ class Host(Machine):
 
     def _look(self, question: Question) -> Census:
         return take_census(self._container, self._host_clock, question)
+
+
+class Hosts(Mapping[str, Host]):
+    """The hosts of a test by their names. One that is not up yet starts when it is looked up.
+
+    Raises NotThere, listing the names, for a name that no host has, and HostProblem for a host that does not come up.
+    """
+
+    def __init__(self, names: Sequence[str], start: Callable[[Sequence[str]], Mapping[str, Host]]) -> None:
+        """``start`` lets some of them be up, side by side, and returns those that are."""
+        self._names = dict.fromkeys(names)
+        self._start = start
+
+    def __repr__(self) -> str:
+        return f"<Hosts {', '.join(self._names)}>"
+
+    def __getitem__(self, name: str) -> Host:
+        if name not in self._names:
+            raise NotThere(f"there is no host {name!r}; there are: {listing(self._names)}")
+        return self._start([name])[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._names
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return a host, or ``default`` for a name that no host has."""
+        try:
+            return self[name]
+        except NotThere:
+            return default
+
+    def values(self) -> ValuesView[Host]:
+        """Return the hosts; those that are not up start side by side."""
+        self._start(list(self._names))
+        return super().values()
+
+    def items(self) -> ItemsView[str, Host]:
+        """Return the names and hosts; those that are not up start side by side."""
+        self._start(list(self._names))
+        return super().items()

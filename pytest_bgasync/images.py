@@ -154,16 +154,11 @@ class Images:
 
     def _output(self, image: Any, command: list[str]) -> bytes:
         """Return what a command in a container of the image writes."""
-        container = self._engine.client.containers.create(
-            image.id, entrypoint=command, command=[], network_mode="none", user="0", labels=owner_label()
-        )
-        try:
+        with self._engine.short_lived(image.id, [], entrypoint=command, network_mode="none") as container:
             container.start()
             container.wait(timeout=PULL)
             output: bytes = container.logs(stdout=True, stderr=False)
             return output
-        finally:
-            container.remove(force=True)
 
     def _base(self) -> str:
         tag = base_name()

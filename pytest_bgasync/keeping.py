@@ -50,7 +50,7 @@ def again(order: Order, scenario: Scenario) -> str:
     It stops nowhere, and nothing is done to its jobs.
     """
     contract, events = order.folder / "again.json", order.folder / "again.jsonl"
-    plain = replace(order, connections=scenario.connections(), pause_before=(), fates=None)
+    plain = replace(order, connections=scenario.connections(), waiting={}, pause_before=(), fates=None)
     contract.write_text(json.dumps(plain.contract(events, None)))
     changed = {
         name: value

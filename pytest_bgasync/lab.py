@@ -12,12 +12,12 @@ from typing import Any, TypedDict, Unpack
 
 from pytest_bgasync.ansible import ansible_playbook, environment, project_folder
 from pytest_bgasync.clock import Clock
-from pytest_bgasync.errors import Ambiguous, BgasyncError, NotThere, UsageProblem
+from pytest_bgasync.errors import Ambiguous, BgasyncError, HostProblem, NotThere, UsageProblem
 from pytest_bgasync.every import Every
 from pytest_bgasync.fates import Fates
 from pytest_bgasync.findings import Finding
 from pytest_bgasync.forkserver import Starter
-from pytest_bgasync.hosts import Host
+from pytest_bgasync.hosts import Host, Hosts
 from pytest_bgasync.inventories import generated
 from pytest_bgasync.jobs import Jobs, take_stock
 from pytest_bgasync.keeping import ways_back
@@ -27,7 +27,7 @@ from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.playbooks import check_playbook, find_playbook
 from pytest_bgasync.running import Running
 from pytest_bgasync.runs import Run
-from pytest_bgasync.scenario import Scenario
+from pytest_bgasync.scenario import Scenario, waiting_until
 from pytest_bgasync.services import Service
 from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST, WEBHOOKS, Spec
 from pytest_bgasync.tasks import listing
@@ -76,7 +76,9 @@ class RunOptions(TypedDict, total=False):
 
 
 class Lab:
-    """The hosts of one test, up and answering (localhost once it is needed), and what runs on them.
+    """The hosts of one test, up and answering, and what runs on them.
+
+    localhost, and the hosts of an inventory of the author's, start when a task or the test needs them first.
 
     ``hosts`` maps names to hosts, ``services`` to helper containers; ``localhost`` is the container
     in which delegated and local tasks land; ``time_scale`` is real seconds for one playbook second,
@@ -110,7 +112,7 @@ class Lab:
         self._orders: list[Order] = []
         self._count = 0
         self.fates = Fates(*tried, self._find_host) if tried else None
-        self.hosts: Mapping[str, Host] = scenario.hosts
+        self.hosts: Mapping[str, Host] = Hosts(scenario.names, self._started)
         self.services: Mapping[str, Service] = scenario.services
 
     @property
@@ -128,16 +130,12 @@ class Lab:
 
         It starts when a test or a task needs it first. Raises HostProblem when it does not come up.
         """
-        if self._scenario.localhost is None:
-            with self._narrator.during("waiting until localhost answers"):
-                return self._scenario.start_localhost()
-        return self._scenario.localhost
+        return self._started([LOCALHOST])[LOCALHOST]
 
     @property
     def machines(self) -> Mapping[str, Host]:
-        """The hosts by their names, and localhost where it is up."""
-        local = self._scenario.localhost
-        return self.hosts if local is None else {**self.hosts, LOCALHOST: local}
+        """The hosts that are up by their names, localhost last."""
+        return self._scenario.machines
 
     @property
     def webhooks(self) -> Webhooks:
@@ -177,7 +175,8 @@ class Lab:
         Raises UsageProblem for options that cannot be meant, AnsibleProblem when Ansible is missing
         or cannot read its configuration, PlaybookProblem when it is missing, is no playbook or matches no host, and
         PlaybookDeadline or PlaybookKilled, with what was known until then, when it did not come to its own end, and
-        LocalhostProblem when a task needed localhost and that did not come up.
+        LocalhostProblem when a task needed localhost, or LateHostError when it needed another host, that did not come
+        up.
         """
         return self.start(playbook, **options).wait()
 
@@ -277,7 +276,8 @@ class Lab:
             hosts=tuple(self.hosts),
             limit=options.get("limit"),
             connections=self._scenario.connections(),
-            localhost=self._local_connections,
+            waiting=self._scenario.waiting(),
+            start=self._start,
             limits=limits,
             pause_before=tuple(pause_before),
             fates=self.fates,
@@ -300,11 +300,24 @@ class Lab:
         path.write_text(json.dumps(generated(hosts, self._spec.groups), indent=2))
         return path
 
-    def _local_connections(self) -> Mapping[str, Mapping[str, Any]]:
-        return dict.fromkeys(LOCAL_NAMES, self._scenario.variables(self.localhost.name))
+    def _started(self, names: Sequence[str]) -> Mapping[str, Host]:
+        """Let hosts be up, and return all that are; raises HostProblem."""
+        if missing := [name for name in names if name not in self.machines]:
+            with self._narrator.during(waiting_until(missing)):
+                self._scenario.start(missing)
+        return self.machines
+
+    def _start(self, called: Sequence[str]) -> tuple[Mapping[str, Mapping[str, Any]], HostProblem | None]:
+        """Let hosts be up for a play; return the connection variables of those that are, and why others are not."""
+        problem: HostProblem | None = None
+        try:
+            self._started(list(dict.fromkeys(LOCALHOST if name in LOCAL_NAMES else name for name in called)))
+        except HostProblem as why:
+            problem = why
+        return self._scenario.connections(), problem
 
     def _find_host(self, name: str) -> Host | None:
-        return self._scenario.localhost if name in LOCAL_NAMES else self.hosts.get(name)
+        return self.machines.get(LOCALHOST if name in LOCAL_NAMES else name)
 
     def _new_folder(self) -> Path:
         self._count += 1

@@ -90,4 +90,5 @@ def wanted_for(
         helper=image(None) if spec.services else "",
         webhooks=settings.webhook_hosts if WEBHOOKS in spec.services else (),
         boot=settings.boot,
+        late=spec.inventory is not None,
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from pytest_bgasync.census import NOTES
 from pytest_bgasync.clock import BOOTED, LIMIT_FLOOR, Clock
+from pytest_bgasync.errors import HostProblem
 from pytest_bgasync.fates import Fates
 from pytest_bgasync.jobs import Job
 from pytest_bgasync.narrator import Narrator
@@ -35,9 +36,11 @@ class Order:
     limit: str | None
     """The pattern of hosts it was limited to, for messages."""
     connections: Mapping[str, Mapping[str, Any]]
-    """For each name a task may reach, the connection variables of its container; of localhost once it is up."""
-    localhost: Callable[[], Mapping[str, Mapping[str, Any]]]
-    """Lets localhost be up; returns the connection variables for each of its names, or raises HostProblem."""
+    """For each name by which a task reaches a host that is up, its connection variables."""
+    waiting: Mapping[str, Mapping[str, Any]]
+    """For each name by which a task reaches a host that is not up, what its variables are until then."""
+    start: Callable[[Sequence[str]], tuple[Mapping[str, Mapping[str, Any]], HostProblem | None]]
+    """Lets hosts be up; returns the connection variables for each of their names, and why some are not up."""
     limits: Mapping[str, float]
     pause_before: Sequence[str]
     """The tasks before which it stops until it is told to go on."""
@@ -66,6 +69,7 @@ class Order:
             "limit_floor": LIMIT_FLOOR,
             "limits": dict(self.limits),
             "connections": {name: dict(variables) for name, variables in self.connections.items()},
+            "waiting": {name: dict(variables) for name, variables in self.waiting.items()},
             "local_names": list(LOCAL_NAMES),
             "payloads": str(self.payloads) if self.payloads else None,
             "gate": str(gate) if gate else None,

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from docker.errors import APIError
 
+from pytest_bgasync.cleanups import CLEANUPS
+from pytest_bgasync.interrupts import INTERRUPTS
 from pytest_bgasync.processes import identify
 
 OWNER = "bgasync.owner"
@@ -42,11 +46,21 @@ def containers(client: Any, *, stopped: bool = False) -> list[Any]:
 
 
 def make_folder() -> Path:
-    """Return a new folder for temporary files, one with a short path, which sockets need."""
+    """Return a new folder for temporary files, one with a short path, which sockets need.
+
+    It goes at the end of this process, if not by ``remove_folder`` before, unless ``CLEANUPS`` drops it.
+    """
     usual = tempfile.gettempdir()
-    folder = Path(tempfile.mkdtemp(prefix=FOLDER, dir=usual if len(usual) <= LONGEST_PLACE else SHORT))
-    (folder / OWNER).write_text(_label())
+    with INTERRUPTS.held():
+        folder = Path(tempfile.mkdtemp(prefix=FOLDER, dir=usual if len(usual) <= LONGEST_PLACE else SHORT))
+        CLEANUPS.add(folder, partial(shutil.rmtree, folder, ignore_errors=True))
+        (folder / OWNER).write_text(_label())
     return folder
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder that ``make_folder`` has made."""
+    CLEANUPS.run(folder, f"removing {folder}")
 
 
 def places() -> set[Path]:

@@ -23,6 +23,7 @@ from pytest_bgasync.leftovers import end_processes
 from pytest_bgasync.narrator import Activity
 from pytest_bgasync.order import Order
 from pytest_bgasync.runs import Run
+from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST
 from pytest_bgasync.tasks import printable
 
 #: Real seconds in which an ansible-playbook that was killed has gone.
@@ -56,7 +57,11 @@ class PlaybookDeadline(StoppedRun):
     """The run was stopped because its deadline had passed."""
 
 
-class LocalhostProblem(StoppedRun, HostProblem):
+class LateHostError(StoppedRun, HostProblem):
+    """A task needed a host that starts when it is needed, and that did not come up."""
+
+
+class LocalhostProblem(LateHostError):
     """A task needed localhost, and that did not come up."""
 
 
@@ -77,7 +82,9 @@ class Player:
     started: float = field(default_factory=time.monotonic)
     stops: list[Stop] = field(default_factory=list)
     _pauses: list[Activity] = field(default_factory=list, init=False)
-    _problem: BgasyncError | None = field(default=None, init=False)
+    _problem: HostProblem | None = field(default=None, init=False)
+    _needed: str = field(default="", init=False)
+    """The host that the problem is about."""
     _late: bool = field(default=False, init=False)
     """It was ended at its deadline while nobody waited for it."""
 
@@ -129,14 +136,15 @@ class Player:
     def result(self) -> Run:
         """Return what came of a run that has ended by itself.
 
-        Raises PlaybookKilled, PlaybookProblem, AnsibleProblem, UsageProblem, and LocalhostProblem where a task needed
-        localhost and that did not come up.
+        Raises PlaybookKilled, PlaybookProblem, AnsibleProblem, UsageProblem, and LateHostError where a task needed a
+        host that did not come up.
         """
         order, rc = self.order, self._process.wait()
         self._leash.close()
         run = self._run()
         if self._problem is not None:
-            raise LocalhostProblem(f"playbook {order.playbook} needed localhost: {self._problem}", run)
+            kind = LocalhostProblem if self._needed == LOCALHOST else LateHostError
+            raise kind(f"playbook {order.playbook} needed {self._needed}: {self._problem}", run)
         if (killed := _killed(run, rc)) is not None:
             end_processes(order.folder)
             raise PlaybookKilled(
@@ -174,12 +182,12 @@ class Player:
         self.patience = Deadline(0)
 
     def _arrived(self, stop: Stop) -> None:
-        if stop.place["point"] == "localhost":
-            try:
-                stop.release(self.order.localhost())
-            except BgasyncError as problem:
-                self._problem = self._problem or problem
-                stop.release()
+        if stop.place["point"] == "hosts":
+            connections, problem = self.order.start(stop.place["names"])
+            if problem is not None and self._problem is None:
+                missing = next(name for name in stop.place["names"] if name not in connections)
+                self._problem, self._needed = problem, LOCALHOST if missing in LOCAL_NAMES else missing
+            stop.release(connections)
         elif stop.place["point"] == "launch" and self.order.fates:
             self.order.fates.meet(stop)
         else:

@@ -18,6 +18,7 @@ import pytest
 
 from pytest_bgasync import fixtures
 from pytest_bgasync.baseline import UPDATE
+from pytest_bgasync.cleanups import CLEANUPS
 from pytest_bgasync.config import INI_KEYS, KEEP, parse_settings, see_that_none_leads_away
 from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.fixtures import (
@@ -29,12 +30,14 @@ from pytest_bgasync.fixtures import (
     SEEN,
     SERVICES,
     SETTINGS,
+    SINCE,
     bgasync,
     bgasync_engine,
     bgasync_outcome,
     bgasync_service,
     one_sentence,
 )
+from pytest_bgasync.interrupts import INTERRUPTS
 from pytest_bgasync.lines import Lines
 from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.services import Registry
@@ -128,6 +131,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    config.stash[SINCE] = CLEANUPS.mark()
     for marker in _MARKERS:
         config.addinivalue_line("markers", marker)
     try:
@@ -172,6 +176,16 @@ def pytest_configure(config: pytest.Config) -> None:
     lines = Lines(stream, reporter, worker=worker, dots=config.get_verbosity() == 0)
     config.add_cleanup(lines.close)
     config.stash[NARRATOR] = Narrator(lines.write, quiet=config.get_verbosity() < 0)
+    INTERRUPTS.begin(config.stash[NARRATOR])
+
+
+def pytest_keyboard_interrupt() -> None:
+    INTERRUPTS.heard()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove what is left: pytest forgets the fixtures whose end an interrupt has broken off."""
+    CLEANUPS.finish(config.stash[SINCE])
 
 
 def _register(config: pytest.Config) -> None:

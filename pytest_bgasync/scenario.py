@@ -1,11 +1,10 @@
-"""The network and the containers of one test: up together, localhost when it is needed; gone together."""
+"""The network and the containers of one test: up together, or when they are needed; gone together."""
 
 from __future__ import annotations
 
-import shutil
 import sys
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -15,6 +14,7 @@ from typing import Any
 
 from pytest_bgasync import ssh, webhooks
 from pytest_bgasync.census import NOTES
+from pytest_bgasync.cleanups import CLEANUPS
 from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.containers import Container, File
 from pytest_bgasync.engine import FAILURES, Engine, reason
@@ -23,7 +23,7 @@ from pytest_bgasync.files import write_whole
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import Jobs
 from pytest_bgasync.leftovers import end_processes
-from pytest_bgasync.owner import make_folder, owner_label
+from pytest_bgasync.owner import make_folder, owner_label, remove_folder
 from pytest_bgasync.reach import GREETING, UNSURE, Reach
 from pytest_bgasync.records import HOLD, Record, container_name, kept_name, network_name, new_scenario
 from pytest_bgasync.services import Plan, Readiness, Service
@@ -63,13 +63,26 @@ class Wanted:
     """The host names for which webhooks are received; none without the receiver."""
     boot: float = 60.0
     """Real seconds in which a host answers."""
+    late: bool = False
+    """Each host starts when it is needed, as localhost always does."""
+
+    @property
+    def first(self) -> list[str]:
+        """The names of the hosts that are up before all else."""
+        return [] if self.late else list(dict(self.hosts))
 
     @property
     def starting(self) -> str:
         """What is said while it is waited for."""
-        names = [*dict(self.hosts), *(plan.name for plan, _ in self.services)]
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        return f"waiting until these answer: {', '.join(names[:NAMED])}{more}"
+        return waiting_until([*self.first, *(plan.name for plan, _ in self.services)])
+
+
+def waiting_until(names: Sequence[str]) -> str:
+    """Return what is said while hosts or services are waited for."""
+    if len(names) == 1:
+        return f"waiting until {names[0]} answers"
+    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
+    return f"waiting until these answer: {', '.join(names[:NAMED])}{more}" if names else "making the network"
 
 
 class Scenario:
@@ -88,8 +101,8 @@ class Scenario:
         self._starters = ThreadPoolExecutor(max_workers=SIDE_BY_SIDE)
         self._dns: dict[str, Any] = {}  # of all containers, where webhooks are received
         self._given: Callable[[str], Host] | None = None  # makes the hosts of the test that has it
-        self._local = threading.Lock()
-        self._no_localhost: HostProblem | None = None
+        self._starts: dict[str, Future[None]] = {}  # of hosts that were asked for
+        self._lock = threading.Lock()  # held while that, or what is written down of the hosts, changes
         self._containers: list[Container] = []
         self._guests: list[Container] = []  # those of them that are in the namespaces of another
         self._machines: dict[str, Container] = {}  # those of hosts, and of localhost once it is up
@@ -98,81 +111,94 @@ class Scenario:
         self._receiver: Container | None = None  # of webhooks
         self._gateway: Container | None = None
         self.folder = make_folder()
-        self.hosts: dict[str, Host] = ByName("host")
+        self._hosts: dict[str, Host] = {}  # those that are up and given to the test
         self.services: dict[str, Service] = ByName("service")
-        self.localhost: Host | None = None
+        CLEANUPS.add(self, self._remove)
 
     def up(self) -> None:
-        """Start all containers but localhost side by side and wait until each answers, or is ready.
+        """Start all that is to be up from the beginning, side by side, and wait until each answers, or is ready.
 
         Raises HostProblem.
         """
         wanted = self._wanted
         self.control.mkdir()
-        try:
-            self.engine.client.networks.create(self._network, driver="bridge", labels=owner_label())
-        except FAILURES as error:
-            raise HostProblem(
-                f"the network of the scenario could not be created ({reason(error)}): remove networks that nothing uses"
-                " (bgasync clean removes those of dead runs)"
-            ) from None
+        # Ctrl-C interrupts the main thread, so nothing is made there: all that was made is known when it comes.
+        wait_for(self._starters.submit(self._start_network))
         if wanted.webhooks:
             # First, because it is the name server of all others.
-            self._receiver = self._start_webhooks(wanted.helper, wanted.webhooks, Deadline(wanted.boot))
+            receiver = self._starters.submit(
+                self._start_webhooks, wanted.helper, wanted.webhooks, Deadline(wanted.boot)
+            )
+            self._receiver = done(receiver).result()
             self._dns["dns"] = [self._receiver.ip(self._network)]
-        deadline = Deadline(wanted.boot)
-        starts: list[Future[Any]] = [
-            *(self._starters.submit(self._start_host, *host, deadline) for host in wanted.hosts),
-            *(self._starters.submit(self._start_service, *service, wanted.helper) for service in wanted.services),
-        ]
-        for start in starts:
+        submit = self._starters.submit
+        services = [submit(self._start_service, *service, wanted.helper) for service in wanted.services]
+        self._start_all(wanted.first)
+        for start in services:
             wait_for(start)
         self._write_ssh_config()
 
     def open(self, clock: Clock, jobs: Callable[[], Jobs], test: str) -> None:
         """Give what is up to a test, whose clock begins now; ``jobs`` returns those of its runs."""
         self._given = partial(self._host, clock=clock, jobs=jobs)
-        names = list(dict(self._wanted.hosts))
-        containers = {name: self._machines[name].name for name in names}
-        self._record = Record(self._number, test, self.engine.url, containers)
-        self._record.write(self.folder)
-        self.hosts.update({name: self._given(name) for name in names})
+        self._record = Record(self._number, test, self.engine.url, {})
+        self._note(self._wanted.first)
         if self._receiver is not None:
             receiver = self._receiver
-            self.services[WEBHOOKS] = Webhooks(WEBHOOKS, receiver.ip(self._network), receiver, clock, self.names)
-
-    def start_localhost(self) -> Host:
-        """Return localhost, which is started when it is asked for first: few tests need it. Raises HostProblem."""
-        with self._local:
-            if self._no_localhost is not None:
-                raise self._no_localhost
-            if self.localhost is None:
-                try:
-                    self.localhost = self._started_localhost()
-                except HostProblem as problem:
-                    self._no_localhost = problem
-                    raise
-            return self.localhost
-
-    def _started_localhost(self) -> Host:
-        assert self._record is not None
-        assert self._given is not None
-        over = HostProblem("localhost was asked for when its test was over")
-        try:
-            start = self._starters.submit(
-                self._start_host, LOCALHOST, self._wanted.localhost, Deadline(self._wanted.boot)
+            self.services[WEBHOOKS] = Webhooks(
+                WEBHOOKS, receiver.ip(self._network), receiver, clock, self.names_by_address
             )
-        except RuntimeError:
+
+    def start(self, names: Sequence[str]) -> None:
+        """Let hosts be up, localhost among them; those that are not start side by side.
+
+        Raises HostProblem, once all others are up, for a host that does not come up, each time when that is asked for.
+        """
+        over = HostProblem(f"{', '.join(names)}: asked for when the test was over")
+        try:
+            self._start_all(names)
+        except (CancelledError, RuntimeError):
             raise over from None
-        with suppress(CancelledError):
-            wait_for(start)
+        finally:
+            if not self._closing:
+                self._note([name for name in names if name in self._addresses])
         if self._closing:
             raise over
-        self._write_ssh_config()
-        hosts = {**self._record.hosts, LOCALHOST: self._machines[LOCALHOST].name}
-        self._record = replace(self._record, hosts=hosts)
-        self._record.write(self.folder)
-        return self._given(LOCALHOST)
+
+    def _start_all(self, names: Sequence[str]) -> None:
+        """Start those that were not started before, and wait until all of them answer."""
+        images = {**dict(self._wanted.hosts), LOCALHOST: self._wanted.localhost}
+        with self._lock:
+            for name in names:
+                if name not in self._starts:
+                    self._starts[name] = self._starters.submit(self._start_host, name, images[name])
+            starts = [self._starts[name] for name in names]
+        failed = [start for start in starts if done(start).exception() is not None]
+        if failed:
+            failed[0].result()
+
+    def _note(self, names: Sequence[str]) -> None:
+        """Give hosts that are up to the test, and write down that they are."""
+        assert self._record is not None
+        assert self._given is not None
+        with self._lock:
+            new = [name for name in names if name not in self._hosts]
+            if new or not self._record.hosts:
+                containers = {name: self._machines[name].name for name in new}
+                self._record = replace(self._record, hosts={**self._record.hosts, **containers})
+                self._record.write(self.folder)
+                self._write_ssh_config()
+                self._hosts.update({name: self._given(name) for name in new})
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of all hosts but localhost, whether they are up or not."""
+        return tuple(dict(self._wanted.hosts))
+
+    @property
+    def machines(self) -> Mapping[str, Host]:
+        """The hosts that are up, localhost last."""
+        return {name: self._hosts[name] for name in (*self.names, LOCALHOST) if name in self._hosts}
 
     @property
     def whole(self) -> bool:
@@ -194,15 +220,22 @@ class Scenario:
         return self.folder / "cp"
 
     def connections(self) -> dict[str, Mapping[str, Any]]:
-        """Return the connection variables for each name that a task may reach, of localhost once it is up."""
-        local = {} if self.localhost is None else dict.fromkeys(LOCAL_NAMES, self.variables(LOCALHOST))
-        return {**{name: self.variables(name) for name in self.hosts}, **local}
+        """Return the connection variables for each name by which a task reaches a host that is up."""
+        return self._variables(name for name in (*self.names, LOCALHOST) if name in self._hosts)
+
+    def waiting(self) -> dict[str, Mapping[str, Any]]:
+        """Return variables, which lead nowhere, for each name by which a task reaches a host that is not up."""
+        return self._variables(name for name in (*self.names, LOCALHOST) if name not in self._hosts)
+
+    def _variables(self, names: Iterable[str]) -> dict[str, Mapping[str, Any]]:
+        return {
+            called: self.variables(name) for name in names for called in (LOCAL_NAMES if name == LOCALHOST else [name])
+        }
 
     def variables(self, name: str) -> Mapping[str, Any]:
         """Return the connection variables of a host."""
-        return ssh.ansible_variables(
-            name, self._addresses[name], self._key, self.control, self._proxies().get(name, ())
-        )
+        address = self._addresses.get(name, (f"{name}.is-not-up.invalid", 22))
+        return ssh.ansible_variables(name, address, self._key, self.control, self._proxies().get(name, ()))
 
     @property
     def record(self) -> Record | None:
@@ -220,9 +253,9 @@ class Scenario:
         From now on all that leads to the hosts is in the folder, and needs nothing of this process.
         """
         with suppress(HostProblem):  # a run that is repeated by hand may need it
-            self.start_localhost()
+            self.start([LOCALHOST])
         assert self._record is not None
-        going = [self._gateway, self._machines.get(LOCALHOST) if self.localhost is None else None]
+        going = [self._gateway, *(machine for name, machine in self._machines.items() if name not in self._hosts)]
         staying = [one for one in self._containers if one not in going and not one.ended]
         try:
             self._key = self._key.copied_to(self.folder)
@@ -252,26 +285,28 @@ class Scenario:
     def _write_ssh_config(self) -> None:
         write_whole(self.ssh_config, ssh.client_config(self._addresses, self._key, self.control, self._proxies()))
 
-    def names(self) -> dict[str, str]:
-        """Return the names of hosts and services by their addresses."""
-        found = {machine.ip: machine.name for machine in [*self.services.values(), *self.hosts.values()]}
-        return found if self.localhost is None else {**found, self.localhost.ip: LOCALHOST}
+    def names_by_address(self) -> dict[str, str]:
+        """Return the names of hosts and services that are up by their addresses."""
+        return {machine.ip: machine.name for machine in [*self.services.values(), *self.machines.values()]}
 
     def close(self) -> None:
         """Remove the containers, the network, the folder, and the processes that runs left on this machine.
 
-        Of one that is kept only the processes.
+        Of one that is kept only the processes. Ctrl-C waits until that is done.
         """
+        CLEANUPS.run(self, "removing the hosts")
+
+    def _remove(self) -> None:
         self.give_up()
-        with self._local:
-            self._starters.shutdown(cancel_futures=True)  # so that all that has been started is known
+        self._starters.shutdown(cancel_futures=True)  # so that all that has been started is known
         end_processes(self.folder)
         self._reach.close()
         if self.kept:
             for container in self._containers:
                 container.leave()
+            CLEANUPS.drop(self.folder)
             return
-        shutil.rmtree(self.folder, ignore_errors=True)
+        remove_folder(self.folder)
         problems: list[Exception] = []
         # Podman removes none on which another stands.
         for group in (self._guests, [one for one in self._containers if one not in self._guests]):
@@ -280,13 +315,22 @@ class Scenario:
                     removals = [pool.submit(container.remove) for container in group]
                 problems += [error for removal in removals if isinstance(error := removal.exception(), Exception)]
         try:
-            # Asked for by name: an interrupt may have come while it was made.
+            # Asked for by name: it may not have come to that.
             for network in self.engine.client.networks.list(names=[self._network]):
                 network.remove()
         except FAILURES as error:
             problems.append(HostProblem(f"network {self._network} could not be removed: {reason(error)}"))
         if problems:
             raise problems[0]
+
+    def _start_network(self) -> None:
+        try:
+            self.engine.client.networks.create(self._network, driver="bridge", labels=owner_label())
+        except FAILURES as error:
+            raise HostProblem(
+                f"the network of the scenario could not be created ({reason(error)}): remove networks that nothing uses"
+                " (bgasync clean removes those of dead runs)"
+            ) from None
 
     def _start(
         self,
@@ -329,7 +373,8 @@ class Scenario:
             "networking_config": {"EndpointsConfig": {self._network: {"Aliases": list(names)}}},
         }
 
-    def _start_host(self, name: str, image: str, deadline: Deadline) -> None:
+    def _start_host(self, name: str, image: str) -> None:
+        deadline = Deadline(self._wanted.boot)
         environment = {"BGASYNC_AUTHORIZED_KEY": self._key.public, "BGASYNC_NAME": self._full(name)}
         if self._dns:
             environment["BGASYNC_CA"] = self._authority.certificate
@@ -456,9 +501,14 @@ class Scenario:
         return Host(name, ip, container, clock, self.ssh_config, jobs, answers, self._wanted.boot)
 
 
-def wait_for(future: Future[Any]) -> None:
-    """Wait until it is done; raises what it raised."""
+def done(future: Future[Any]) -> Future[Any]:
+    """Wait until it is done, and return it."""
     # In short steps: a wait does not hear the Ctrl-C that came just before it began.
     while wait([future], timeout=0.1).not_done:
         pass
-    future.result()
+    return future
+
+
+def wait_for(future: Future[Any]) -> None:
+    """Wait until it is done; raises what it raised."""
+    done(future).result()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
 import subprocess
 from urllib.parse import SplitResult
 
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.errors import EngineNotFound
-from pytest_bgasync.owner import make_folder
+from pytest_bgasync.owner import make_folder, remove_folder
 
 #: Where an engine listens unless the address says otherwise.
 SOCKET = "/var/run/docker.sock"
@@ -38,7 +37,7 @@ class Tunnel:
                     start_new_session=True,  # Ctrl-C is for pytest, which has to remove things over it
                 )  # fmt: skip
         except OSError as error:
-            shutil.rmtree(self._folder, ignore_errors=True)
+            remove_folder(self._folder)
             raise EngineNotFound(
                 f"{parts.geturl()} is reached over ssh, which cannot be started ({error.strerror}):"
                 " install OpenSSH's client (on Debian and Ubuntu: apt-get install openssh-client)"
@@ -67,4 +66,4 @@ class Tunnel:
         assert self._ssh.stdin is not None
         self._ssh.stdin.close()
         self._ssh.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        remove_folder(self._folder)

@@ -25,7 +25,7 @@ from pytest_bgasync.errors import AnsibleProblem, BgasyncError
 from pytest_bgasync.forkserver import Start, Starter
 from pytest_bgasync.guests import guests
 from pytest_bgasync.images import BASE, BOOTSTRAP, base_name, target_name
-from pytest_bgasync.owner import make_folder, places
+from pytest_bgasync.owner import make_folder, places, remove_folder
 from pytest_bgasync.project import Project
 from pytest_bgasync.records import records
 from pytest_bgasync.ssh import make_key
@@ -116,7 +116,7 @@ def _ssh() -> Iterator[Line]:
     try:
         make_key(folder)
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
+        remove_folder(folder)
     said = subprocess.run(["ssh", "-V"], capture_output=True, text=True, check=False, timeout=PATIENCE)
     yield Line(OK, "ssh", said.stderr.strip() or said.stdout.strip())
 
@@ -137,7 +137,7 @@ def _fork_server(root: Path) -> Iterator[Line]:
     notes: list[str] = []
     with ExitStack() as stack:
         folder = make_folder()
-        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        stack.callback(remove_folder, folder)
         starter = stack.enter_context(closing(Starter(notes.append)))
         ours, theirs = socket.socketpair()
         with ours, theirs:

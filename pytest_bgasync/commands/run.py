@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sys
 import threading
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
@@ -22,7 +21,7 @@ from pytest_bgasync.images import Images
 from pytest_bgasync.lab import Lab, Places, RunOptions
 from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.opening import check_names, open_engine, payloads, wanted_for, with_inventory
-from pytest_bgasync.owner import make_folder
+from pytest_bgasync.owner import make_folder, remove_folder
 from pytest_bgasync.playbooks import check_playbook, find_playbook
 from pytest_bgasync.player import StoppedRun
 from pytest_bgasync.running import Running
@@ -158,7 +157,7 @@ def _scenario(spec: Spec, settings: Settings, folders: Sequence[Path], tell: Nar
     with ExitStack() as stack:
         engine = stack.enter_context(closing(open_engine(settings.engine, tell)))
         keys = make_folder()
-        stack.callback(shutil.rmtree, keys, ignore_errors=True)
+        stack.callback(remove_folder, keys)
         key = make_key(keys)
         shelves = stack.enter_context(closing(Shelves(*settings.other_engines)))
         images = Images(engine, tell, shelves)

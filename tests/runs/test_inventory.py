@@ -30,6 +30,7 @@ def test_the_hosts_of_an_inventory_are_containers_and_know_their_groups_and_vari
     bgasync: Lab, inventory: str
 ) -> None:
     assert set(bgasync.hosts) == {"web1", "10.0.0.2", "lb.example.com"}, inventory
+    assert bgasync.hosts["lb.example.com"]  # no play goes to it, and a host has a name on the network once it is up
 
     run = bgasync.run_text(PLAY)
 

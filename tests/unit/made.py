@@ -105,8 +105,8 @@ def run_of(events: Iterable[Event], folder: Path, host: JobHost, earlier: Sequen
     (folder / "events.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events))
     order = Order(
         command=(), env={}, cwd=folder, folder=folder, playbook="site.yml", path=folder / "site.yml",
-        options={}, hosts=("host1",), limit=None, connections={}, localhost=dict, limits={}, pause_before=(),
-        fates=None, earlier=earlier, deadline=60, clock=CLOCK,
+        options={}, hosts=("host1",), limit=None, connections={}, waiting={}, start=lambda _: ({}, None), limits={},
+        pause_before=(), fates=None, earlier=earlier, deadline=60, clock=CLOCK,
     )  # fmt: skip
     return Run(order, 0, CLOCK.zero, 5.0, lambda _: host, Deadline(0), {})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -108,11 +109,12 @@ def images(*, labels: dict[str, str] | None = None, says: str = "") -> Images:
     def nothing(**_: Any) -> None:
         pass
 
-    probe = SimpleNamespace(start=nothing, wait=nothing, remove=nothing, logs=lambda **_: says.encode())
-    client = SimpleNamespace(
-        images=SimpleNamespace(get=get, pull=pull), containers=SimpleNamespace(create=lambda *_, **__: probe)
+    probe = SimpleNamespace(start=nothing, wait=nothing, logs=lambda **_: says.encode())
+    client = SimpleNamespace(images=SimpleNamespace(get=get, pull=pull))
+    engine = SimpleNamespace(
+        client=client, patient_client=lambda _: client, short_lived=lambda *_, **__: nullcontext(probe)
     )
-    return Images(cast(Engine, SimpleNamespace(client=client, patient_client=lambda _: client)), lambda _: None)
+    return Images(cast(Engine, engine), lambda _: None)
 
 
 def test_an_image_made_by_this_recipe_is_a_host_as_it_is() -> None:

@@ -2,8 +2,8 @@
 
 Where a task goes is decided when Ansible loads a connection plugin, once all variables, loops and
 plugins have spoken: it gets a connection to the container of the host that the task is for, or is
-delegated to. The variables say the same, for templates. The implicit localhost is a container too,
-which starts when it is needed first. A host that the scenario does not have is unreachable.
+delegated to. The variables say the same, for templates. The implicit localhost is a container too.
+A host that the scenario does not have is unreachable.
 """
 
 from __future__ import annotations
@@ -16,12 +16,8 @@ from ansible.plugins.loader import connection_loader, get_with_context_result
 from ansible.plugins.strategy import StrategyBase
 from ansible.vars.manager import VariableManager
 
-from bgasync_controller.gate import Gate
+from bgasync_controller.hosts import Hosts
 from bgasync_controller.ssh import Connection
-
-#: How many hosts of a scenario a message names.
-NAMED = 10
-
 
 class Target:
     """The host for which this process, a worker of Ansible's or its main process, opens connections at the moment."""
@@ -39,21 +35,15 @@ class Target:
         self.host = self.local = host
 
 
-def install(connections: dict[str, dict[str, Any]], local_names: list[str], gate: Gate) -> None:
-    """Use ``connections``, by names of hosts; where those of ``local_names`` are missing the harness is asked."""
-
-    def of(name: str) -> dict[str, Any]:
-        if name in local_names and name not in connections:
-            connections.update(gate.stop(point="localhost") or {})
-        return connections.get(name) or _nowhere(name, connections)
+def install(hosts: Hosts) -> None:
+    """Let tasks go to ``hosts`` and nowhere else."""
 
     def connect(name: str, *args: Any, **kwargs: Any) -> Connection:
-        variables = of(name)
-        refusal = None if name in connections else _refusal(name, connections, local_names)
-        return Connection(*args, variables=variables, refusal=refusal, **kwargs)
+        variables = hosts.needed(name)
+        return Connection(*args, variables=variables, refusal=hosts.refusal(name), **kwargs)
 
-    target = Target(local_names[0])
-    VariableManager.get_vars = _connected(VariableManager.get_vars, of)
+    target = Target(hosts.local)
+    VariableManager.get_vars = _connected(VariableManager.get_vars, hosts)
     connection_loader.get_with_context = _led(connection_loader.get_with_context, connect, target)
     TaskExecutor._get_connection = _of_task(TaskExecutor._get_connection, target)
     StrategyBase._execute_meta = _of_reset(StrategyBase._execute_meta, target)
@@ -61,11 +51,12 @@ def install(connections: dict[str, dict[str, Any]], local_names: list[str], gate
     StrategyBase.update_active_connections = lambda *_: None
 
 
-def _connected(get_vars: Callable[..., Any], of: Callable[[str], dict[str, Any]]) -> Callable[..., Any]:
-    def connected(self: Any, play: Any = None, host: Any = None, *args: Any, **kwargs: Any) -> Any:
-        variables = get_vars(self, play, host, *args, **kwargs)
+def _connected(get_vars: Callable[..., Any], hosts: Hosts) -> Callable[..., Any]:
+    def connected(self: Any, play: Any = None, host: Any = None, task: Any = None, *args: Any, **kwargs: Any) -> Any:
+        variables = get_vars(self, play, host, task, *args, **kwargs)
         if host is not None:
-            variables.update(of(host.name))
+            # Without a task they are for hostvars, which somebody reads.
+            variables.update(hosts.known(host.name) if task is None else hosts.needed(host.name))
         return variables
 
     return connected
@@ -97,20 +88,3 @@ def _of_reset(execute: Callable[..., Any], target: Target) -> Callable[..., Any]
         return execute(self, task, play_context, iterator, target_host)
 
     return _execute_meta
-
-
-def _nowhere(name: str, connections: dict[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return variables for templates, whose address is none of a machine."""
-    some = next(iter(connections.values()))
-    return {**some, "ansible_host": f"{name}.is-not-in-this-scenario.invalid", "ansible_port": 22}
-
-
-def _refusal(name: str, connections: dict[str, dict[str, Any]], local_names: list[str]) -> str:
-    if name in local_names:
-        return f"{name} cannot be reached: its container could not be started"
-    hosts = [host for host in connections if host not in local_names]
-    named = ", ".join([*hosts[:NAMED], *([f"{len(hosts) - NAMED} more"] if len(hosts) > NAMED else []), local_names[0]])
-    return (
-        f"host {name!r} is not in this scenario, and tasks reach only its containers: {named};"
-        " if the play needs it, add it to hosts= or to the inventory of the marker"
-    )

@@ -9,8 +9,10 @@ from __future__ import annotations
 import json
 import os
 import sys
+from collections.abc import Iterable
 from typing import Any
 
+from ansible.inventory.manager import split_host_pattern
 from ansible.plugins.callback import CallbackBase
 from ansible.release import __version__ as ansible_version
 
@@ -21,6 +23,7 @@ from bgasync_controller import (  # found by the line above
     connections,
     events,
     gate,
+    hosts,
     jobs,
     payloads,
     statuses,
@@ -58,16 +61,27 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         statuses.install(self._events)
         jobs.install(run, self._events, self._gate)
         begun.install(self._events)
-        connections.install(run["connections"], run["local_names"], self._gate)
+        self._hosts = hosts.Hosts(run, self._gate)
+        connections.install(self._hosts)
         payloads.install(run["payloads"])
         self._events.write("run_started", ansible_version=ansible_version, pid=os.getpid())
 
     def v2_playbook_on_start(self, playbook: Any) -> None:
         self._events.playbook_loaded(playbook)
+        # All that the run will go to, at once: hosts reach each other by their names before it is their turn.
+        plays = [play for play in playbook.get_plays() if _is_plain(play)]
+        self._start(plays)
+        for play in plays:
+            _inventory(play).clear_caches()  # a task may add hosts to a group before its play
 
     def v2_playbook_on_play_start(self, play: Any) -> None:
+        self._start([play])
         self._gate.play_started(str(play.strategy))
         self._events.write("play_started", play=play.get_name(), play_id=str(play._uuid), hosts=play.hosts)
+
+    def _start(self, plays: Iterable[Any]) -> None:
+        """Let the hosts of plays be up."""
+        self._hosts.start(host.name for play in plays for host in _inventory(play).get_hosts(play.hosts))
 
     def v2_playbook_on_no_hosts_matched(self) -> None:
         self._events.write("no_hosts_matched")
@@ -111,3 +125,15 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
 
     def v2_playbook_on_stats(self, stats: Any) -> None:
         self._events.write("run_ended", recap={host: stats.summarize(host) for host in sorted(stats.processed)})
+
+
+def _inventory(play: Any) -> Any:
+    return play.get_variable_manager()._inventory
+
+
+def _is_plain(play: Any) -> bool:
+    """Say whether a play names hosts and groups that are there. Of others Ansible would warn before their time."""
+    inventory = _inventory(play)
+    return all(
+        part.lstrip("!&") in ("all", *inventory.groups, *inventory.hosts) for part in split_host_pattern(play.hosts)
+    )
