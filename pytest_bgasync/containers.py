@@ -172,7 +172,7 @@ class Container:
                 f"on {self.label} the command {_shown(command)} did not end within {within:g} s: {why}"
             ) from None
 
-    def _execute(self, command: Sequence[str], user: str, deadline: Deadline, most: int | None) -> Finished:
+    def _execute(self, command: Sequence[str], user: str, deadline: Deadline, most: int | None = None) -> Finished:
         """Run a command to its end; raises _Late at the deadline, OutputLimitError and HostProblem."""
         run, stream = self._begin(command, user=user)
         try:

@@ -19,6 +19,7 @@ from ansible.vars.manager import VariableManager
 from bgasync_controller.hosts import Hosts
 from bgasync_controller.ssh import Connection
 
+
 class Target:
     """The host for which this process, a worker of Ansible's or its main process, opens connections at the moment."""
 
