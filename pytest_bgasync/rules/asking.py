@@ -18,7 +18,10 @@ def why_missed(miss: Miss, launch: Launch) -> str:
     if miss.machine != launch.machine:
         return f"it was asked for on {miss.machine}, and it is on {launch.machine}"
     looked, lies = dirname(miss.results_file or ""), dirname(launch.results_file or "")
-    if looked == lies:
+    own = f"~{miss.user}/"  # how an author's action may write the home of whom it asks as
+    if looked == lies or (
+        looked.startswith(own) and miss.user == launch.user and lies.endswith(looked[len(own) - 1 :])
+    ):
         return f"its job file was not in {lies} any more"
     users = "" if miss.user == launch.user else f" as {miss.user}, and it was launched as {launch.user}"
     return f"it was looked for in {looked}{users}; its job file is in {lies}"

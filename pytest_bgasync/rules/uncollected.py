@@ -25,7 +25,9 @@ def find(facts: Facts) -> Iterator[Finding]:
         if not job.may_exist or job.collected or gave_up(job.launch):
             continue
         cure = CURE.format(task=job.task)
-        yield Finding(KIND, job.task, job.host, f"nobody read the result of {named(job)}: {_why(job)}", cure, job)
+        # Whoever looked at it may have read it.
+        did = "collected" if job.launch.looks else "read"
+        yield Finding(KIND, job.task, job.host, f"nobody {did} the result of {named(job)}: {_why(job)}", cure, job)
 
 
 def _why(job: Job) -> str:

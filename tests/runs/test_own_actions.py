@@ -175,7 +175,8 @@ def test_a_look_at_the_job_file_collects_nothing(play, look: str, how: str) -> N
     assert run.ok
     (job,) = run.jobs
     assert (job.wait().outcome, job.rc, job.collected) == (Outcome.SUCCEEDED, 0, False)
-    assert uncollected(run).endswith(f": task 'Look' {how}, which does not count as collecting it")
+    what = f"nobody collected the result of job 'Launch' on host1 ({job.jid}): task 'Look' {how}, which does not count"
+    assert uncollected(run) == f"{what} as collecting it"
 
 
 @pytest.mark.parametrize("tidy", [False, True], ids=["left", "tidied"])
