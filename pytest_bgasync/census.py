@@ -35,7 +35,7 @@ class Question:
     folders: Collection[str] = ()
     """Folders of job files to list."""
     pipes: bool = False
-    """Whether to look for processes that write to a closed pipe."""
+    """Whether to look at pipes: who writes to one that is closed, and how much."""
     jobs: Mapping[str, tuple[str | None, float]] = field(default_factory=dict)
     """From the marks of jobs to their files and to their limits in real seconds."""
     wait: float = 0
@@ -122,6 +122,7 @@ def _process(entry: dict[str, Any], now: float, clock: HostClock) -> Process:
         ignores_sighup=bool(entry["hup"]),
         holds_terminal=bool(entry["terminal"]),
         writes_to_closed_pipe=bool(entry["closed"]),
+        wrote=_whole(entry["wrote"]),
     )
 
 

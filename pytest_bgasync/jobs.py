@@ -19,7 +19,7 @@ from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.spec import LOCALHOST
 from pytest_bgasync.tasks import item_fits, listing, place, text
-from pytest_bgasync.verdict import EndedGroup, Process, Verdict, attributed, judge, payload, told
+from pytest_bgasync.verdict import EndedGroup, Process, Verdict, attributed, judge, payload, size_of, told, writing
 
 #: Real seconds after its limit in which the slowest wrapper has ended a job.
 GRACE = 10.0
@@ -31,6 +31,8 @@ PREPARING = 2.0
 SURE = 1.0
 #: How many hosts are asked at the same time.
 SIDE_BY_SIDE = 16
+#: Why a command that writes much is not done.
+SLOWLY = "and Ansible's run_command gets slower with all that it has read: let it write to a file"
 HIDDEN_ARGS = "hidden because of no_log"
 HIDDEN = "the output has been hidden because the task has no_log"
 
@@ -227,7 +229,7 @@ class Job:
                 if deadline.passed and self._look().outcome is Outcome.RUNNING:
                     raise JobDeadline(
                         f"job {called} ({self.jid}) is still running"
-                        f" after {self._clock.playbook(real):g} playbook seconds ({real:g} s)"
+                        f" after {self._clock.playbook(real):g} playbook seconds ({real:g} s){self._writing()}"
                     )
         return self
 
@@ -399,6 +401,16 @@ class Job:
         if self._seen.outcome is not Outcome.RUNNING or not found:
             raise self._not_running()
         return found
+
+    def _writing(self) -> str:
+        """Say that its command writes much, if it does."""
+        assert self._host is not None
+        try:
+            found = self._host.census(Question(pipes=True)).processes
+        except HostProblem:
+            return ""
+        count = writing(p for p in found if p.job == self.token)
+        return f": its command has written {size_of(count)}, {SLOWLY}" if count else ""
 
     def _not_running(self) -> NotRunning:
         if self._seen.outcome is Outcome.UNREACHABLE:

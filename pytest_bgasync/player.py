@@ -12,19 +12,22 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
+from pytest_bgasync.census import Question
 from pytest_bgasync.clock import Deadline, steady
 from pytest_bgasync.errors import AnsibleProblem, BgasyncError, HostProblem, NotThere, PlaybookProblem, UsageProblem
 from pytest_bgasync.events import Event, read_events
 from pytest_bgasync.findings import batches
 from pytest_bgasync.forkserver import Start, Starter
 from pytest_bgasync.gate import Gate, Stop
-from pytest_bgasync.jobs import Job, JobHost
+from pytest_bgasync.jobs import SLOWLY, Job, JobHost
 from pytest_bgasync.leftovers import end_processes
 from pytest_bgasync.narrator import Activity
 from pytest_bgasync.order import Order
+from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.runs import Run
 from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST
 from pytest_bgasync.tasks import printable
+from pytest_bgasync.verdict import size_of, writing
 
 #: Real seconds in which an ansible-playbook that was killed has gone.
 DYING = 10.0
@@ -129,6 +132,7 @@ class Player:
         raise PlaybookDeadline(
             f"playbook {self.order.playbook} was stopped at its deadline of {self.order.deadline:g} s{last_task(run)}:"
             " see what it waits for, or give it more with deadline= or the ini key bgasync_deadline"
+            f"{self._writing(run)}"
             f"{f' ({self._problem})' if self._problem else ''}",
             run,
         )
@@ -167,6 +171,24 @@ class Player:
         """End it now, with all its workers; return what is known of it."""
         self._kill()
         return self._run()
+
+    def _writing(self, run: Run) -> str:
+        """Say which command that is still at work writes much, if one does; its host has not been stopped."""
+        names = {event["task_id"]: event["task"] for event in run.events if event["event"] == "task_started"}
+        busy = _busy(run.events)
+        jobs = {job.token: job for job in run.jobs if job.seen is Outcome.RUNNING}
+        for name in list(dict.fromkeys([*(host for _, host in busy), *(job.machine for job in jobs.values())]))[:NAMED]:
+            host = self.hosts(name)
+            try:
+                processes = host.census(Question(pipes=True)).processes if host else []
+            except HostProblem:
+                continue
+            tasks = {process.task for process in processes if process.wrote and (process.task, name) in busy}
+            for task in [*tasks, *(job.launch.task_id for job in jobs.values() if job.machine == name)]:
+                if count := writing(process for process in processes if process.task == task):
+                    called = printable(names.get(task or "", "?"))
+                    return f"; on {name} the command of {called!r} has written {size_of(count)}, {SLOWLY}"
+        return ""
 
     def _end_late(self) -> None:
         if not self.ended:

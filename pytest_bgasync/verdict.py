@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,7 +17,9 @@ STARTING, FORKING = 3.0, 0.5
 #: What a job file says as long as there is no result.
 STARTED = {"started", "finished", "ansible_job_id"}
 #: Bytes of a job file without a result from which on it is said what lies there, and how many characters of it.
-LARGE, BEGINNING = 1 << 20, 20
+LARGE, BEGINNING = 1 << 20, 40
+#: Bytes of output from which on Ansible's run_command, which copies all of it for each piece, takes seconds to read it.
+MUCH = 4 << 20
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,9 @@ class Process:
     """It has a controlling terminal."""
     writes_to_closed_pipe: bool = False
     """Its standard output or error is a pipe that nobody reads any more: it dies at its next write."""
+
+    wrote: int = 0
+    """Bytes that it and its children that have ended wrote, if its output is a pipe; 0 where nobody asked."""
 
     @property
     def dies_with_session(self) -> bool:
@@ -259,6 +264,12 @@ def _state(file: JobFile | None) -> str:
 def size_of(count: int) -> str:
     """Return a number of bytes as people read it."""
     return f"{count / (1 << 30):.1f} GiB" if count >= 1 << 30 else f"{count / (1 << 20):.1f} MiB"
+
+
+def writing(processes: Iterable[Process]) -> int:
+    """Return how many bytes the command among these processes has written, 0 unless that is so much that it matters."""
+    most = max((process.wrote for process in processes), default=0)
+    return most if most >= MUCH else 0
 
 
 def told(launch: Launch) -> Verdict | None:

@@ -2,7 +2,7 @@
 
 Standard library only; any Python from 3.6 on. The arguments are the pieces of a JSON object:
 ``files`` (job files to read; of one that ends in a dot only the beginning is known), ``folders``
-(of job files, to list), ``pipes`` (whether to look for closed pipes), ``jobs`` (from marks of jobs
+(of job files, to list), ``pipes`` (whether to look at what is written to pipes), ``jobs`` (from marks of jobs
 to their files and limits), ``notes`` (the folder in which their wrappers note when they wrote) and
 ``wait`` (real seconds; with it, the answer comes as soon as none of these jobs is at work any more).
 Times are on the clock of /proc/uptime, which nobody sets.
@@ -87,6 +87,16 @@ def unread(folder):
     return False
 
 
+def wrote(folder):
+    """Return how many bytes a process and its children that have ended wrote, if its output is a pipe; else 0."""
+    try:
+        if not any(os.readlink(folder + "/fd/" + number).startswith("pipe:") for number in "12"):
+            return 0
+        return int(read(folder + "/io").partition(b"wchar:")[2].split()[0])
+    except (OSError, IndexError):
+        return 0
+
+
 def process(pid, pipes):
     folder = "/proc/" + pid
     try:
@@ -100,6 +110,7 @@ def process(pid, pipes):
         with acting_as(status.st_uid, status.st_gid):
             marked = marks(folder)
             closed = pipes and unread(folder)
+            written = wrote(folder) if pipes else 0
     except (OSError, IndexError):
         return None  # it has gone in the meantime
     return {
@@ -118,6 +129,7 @@ def process(pid, pipes):
         "hup": bool(int(ignored, 16) & 1 << SIGHUP - 1),
         "terminal": fields[4] != "0",
         "closed": closed,
+        "wrote": written,
     }
 
 

@@ -16,6 +16,7 @@ from pytest_bgasync.errors import HostProblem, OutputLimitError
 PROCESS = {
     "pid": 7, "ppid": 1, "pgid": 7, "sid": 7, "state": "S", "user": "root", "args": ["sleep", "9"], "started": 90.0,
     "token": "mark", "task": None, "shell": None, "hidden": False, "hup": False, "terminal": False, "closed": False,
+    "wrote": 0,
 }  # fmt: skip
 FILE = {"path": "/job", "text": "{}", "size": 2, "age": 3600.0, "user": "root", "regular": True}
 QUESTION = Question(files=["/job"], jobs={"mark": ("/job", 60)})
@@ -61,41 +62,31 @@ def test_without_a_note_the_time_of_the_file_counts() -> None:
     assert late.files["/job"].written == late.now
 
 
+NOT_JSON = [b"", b"Python 3.11.2", b"\xff\xfe", b"null", b"17", b"[]", b"{}", b"[" * 100_000]
+OTHER_SHAPES: list[dict[str, Any]] = [
+    {"now": None},
+    {"now": "soon"},
+    {"now": float("nan")},
+    {"now": True},
+    {"processes": None},
+    {"processes": {}, "files": []},
+    {"processes": [None]},
+    {"processes": [{}]},
+    {"processes": [{**PROCESS, "pid": "7"}]},
+    {"processes": [{**PROCESS, "args": "sleep"}]},
+    {"processes": [{**PROCESS, "args": [1]}]},
+    {"processes": [{**PROCESS, "token": 1}]},
+    {"files": None},
+    {"files": {"/job": "text"}},
+    {"files": {"/job": {**FILE, "text": None}}},
+    {"folders": {"/jobs": 3}},
+    {"notes": {"mark": "yesterday"}},
+    {"notes": None},
+]
+
+
 @pytest.mark.parametrize(
-    "stdout",
-    [
-        b"",
-        b"Python 3.11.2",
-        b"\xff\xfe",
-        b"null",
-        b"17",
-        b"[]",
-        b"{}",
-        b"[" * 100_000,
-        *(
-            json.dumps({**said(), **changed}).encode()
-            for changed in [
-                {"now": None},
-                {"now": "soon"},
-                {"now": float("nan")},
-                {"now": True},
-                {"processes": None},
-                {"processes": {}, "files": []},
-                {"processes": [None]},
-                {"processes": [{}]},
-                {"processes": [{**PROCESS, "pid": "7"}]},
-                {"processes": [{**PROCESS, "args": "sleep"}]},
-                {"processes": [{**PROCESS, "args": [1]}]},
-                {"processes": [{**PROCESS, "token": 1}]},
-                {"files": None},
-                {"files": {"/job": "text"}},
-                {"files": {"/job": {**FILE, "text": None}}},
-                {"folders": {"/jobs": 3}},
-                {"notes": {"mark": "yesterday"}},
-                {"notes": None},
-            ]
-        ),
-    ],
+    "stdout", [*NOT_JSON, *(json.dumps({**said(), **changed}).encode() for changed in OTHER_SHAPES)]
 )
 def test_nonsense_is_a_host_that_cannot_say_what_runs(stdout: bytes) -> None:
     with pytest.raises(HostProblem, match=r"^host db1 could not say what runs on it: its /usr/bin/python3 gave an ans"):
