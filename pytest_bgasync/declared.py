@@ -19,8 +19,8 @@ ARGUMENTS = ("task", "outcome", "rc", "within", "count", "host")
 class Declaration:
     """What one ``fire_and_forget`` marker says; None for what it leaves open.
 
-    ``within`` is in playbook seconds, ``count`` a number or a pair, from and to. ``inherited`` is true for a marker of the class or module,
-    whose task need not run in each test.
+    ``within`` is in playbook seconds, ``count`` a number or a pair, from and to. ``inherited`` is true for a marker
+    of the class or module, whose task need not run in each test.
     """
 
     task: str | None = None

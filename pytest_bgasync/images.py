@@ -41,8 +41,8 @@ BOOTSTRAP = (
 NEEDED = {"python3": "python3", "openssh-server": "sshd", "sudo": "sudo", "acl": "setfacl", "passwd": "useradd"}
 #: What a Debian or Ubuntu image gets besides, so that it can trust the receiver of webhooks.
 TRUST = {"ca-certificates": "update-ca-certificates"}
-#: What playbooks of most people need besides; python3-apt is for the modules apt and package_facts, which cannot install
-#: it where apt-get is a stub.
+#: What the playbooks of most people need besides; python3-apt for the modules apt and package_facts, which cannot
+#: install it where apt-get is a stub.
 COMFORT = ("curl", "ca-certificates", "procps", "iproute2", "logrotate", "python3-apt")
 #: Real seconds for a pull to say something, and for a whole build.
 PULL, BUILD = 120, 1200

@@ -174,7 +174,8 @@ def _number(declaration: Declaration, jobs: Sequence[Job], all_jobs: Sequence[Jo
     if not jobs and declaration.count is None and declaration.task is not None and not declaration.inherited:
         return [
             f"fire_and_forget: {declaration} launched no job\n"
-            "-> see that the name is that of the task, or say count=0 if it should launch none, count=(0, 1) if it need not"
+            "-> see that the name is that of the task, or say count=0 if it should launch none, or count=(0, 1)"
+            " if it may launch one"
         ]
     return []
 

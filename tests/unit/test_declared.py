@@ -37,7 +37,9 @@ def test_an_outcome_is_given_as_itself_or_by_its_name() -> None:
         assert parse_declaration((), {"outcome": outcome}).outcome is Outcome.TIMED_OUT
 
 
-@pytest.mark.parametrize(("count", "counts"), [(None, None), (0, (0, 0)), (3, (3, 3)), ((0, 1), (0, 1)), ([2, 2], (2, 2))])
+@pytest.mark.parametrize(
+    ("count", "counts"), [(None, None), (0, (0, 0)), (3, (3, 3)), ((0, 1), (0, 1)), ([2, 2], (2, 2))]
+)
 def test_a_count_is_a_number_or_from_and_to(count: Any, counts: Any) -> None:
     assert parse_declaration((), {"count": count}).counts == counts
 

@@ -13,6 +13,7 @@ from pytest_bgasync.every import Every
 from pytest_bgasync.fates import Fates
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.spec import STRICT
+from pytest_bgasync.verdict import JobFile
 from pytest_bgasync.verify import settle
 
 from .made import CLOCK, FakeHost, job_file, job_launched, run_of, task_started
@@ -65,7 +66,7 @@ def test_of_a_host_that_is_made_unreachable_no_job_is_uncollected(tmp_path: Path
 )
 def test_a_count_may_be_from_and_to(tmp_path: Path, jobs: int, count: tuple[int, int], fault: str | None) -> None:
     launched = [job_launched(f"j{number}.{number}") for number in range(jobs)]
-    files = {one["results_file"]: job_file({"rc": 0}) for one in launched}
+    files: dict[str, JobFile | None] = {one["results_file"]: job_file({"rc": 0}) for one in launched}
     run = run_of([task_started(), *launched], tmp_path, FakeHost(files))
     faults = settle([run], CLOCK, [Declaration("Start it", count=count)], STRICT, patient=True).faults
     assert list(faults) == ([] if fault is None else [f"fire_and_forget: task 'Start it' {fault}"])
