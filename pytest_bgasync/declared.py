@@ -19,21 +19,26 @@ ARGUMENTS = ("task", "outcome", "rc", "within", "count", "host")
 class Declaration:
     """What one ``fire_and_forget`` marker says; None for what it leaves open.
 
-    ``within`` is in playbook seconds. ``inherited`` is true for a marker of the class or module,
-    whose task need not run in each test.
+    ``within`` is in playbook seconds, ``count`` a number or a pair, from and to. ``inherited`` is true for a marker
+    of the class or module, whose task need not run in each test.
     """
 
     task: str | None = None
     outcome: Outcome | None = Outcome.SUCCEEDED
     rc: int | None = None
     within: float | None = None
-    count: int | None = None
+    count: int | tuple[int, int] | None = None
     host: str | None = None
     inherited: bool = False
 
     def __str__(self) -> str:
         task = "all jobs" if self.task is None else f"task {self.task!r}"
         return task + (f" on {self.host}" if self.host else "")
+
+    @property
+    def counts(self) -> tuple[int, int] | None:
+        """How many jobs there must be, from and to."""
+        return (self.count, self.count) if isinstance(self.count, int) else self.count
 
     def covers(self, job: Job) -> bool:
         """Say whether a job is meant."""
@@ -61,8 +66,8 @@ def parse_declaration(args: tuple[Any, ...], kwargs: Mapping[str, Any], *, inher
     rc, count, within = kwargs.get("rc"), kwargs.get("count"), kwargs.get("within")
     if rc is not None and not _whole(rc):
         raise UsageProblem(f"{marker}'s rc is a whole number, not {rc!r}")
-    if count is not None and not (_whole(count) and count >= 0):
-        raise UsageProblem(f"{marker}'s count is a whole number from 0 on, not {count!r}")
+    if count is not None:
+        count = _count(count, marker)
     if within is not None and not (
         isinstance(within, int | float) and not isinstance(within, bool) and 0 <= within < math.inf
     ):
@@ -78,6 +83,18 @@ def parse_declaration(args: tuple[Any, ...], kwargs: Mapping[str, Any], *, inher
     return Declaration(
         task, None if outcome is None else Outcome(outcome), rc, within, count, kwargs.get("host"), inherited
     )
+
+
+def _count(value: Any, marker: str) -> int | tuple[int, int]:
+    """Return how many jobs there must be: a number, or from and to."""
+    pair = value if isinstance(value, tuple | list) else (value,)
+    if not pair or len(pair) > 2 or not all(_whole(number) and number >= 0 for number in pair):
+        raise UsageProblem(
+            f"{marker}'s count is a whole number from 0 on, or a pair of them, from and to, not {value!r}"
+        )
+    if pair[0] > pair[-1]:
+        raise UsageProblem(f"{marker}'s count is a pair, from and to, and {value!r} is the wrong way round")
+    return (pair[0], pair[1]) if len(pair) == 2 else pair[0]
 
 
 def _whole(value: object) -> bool:

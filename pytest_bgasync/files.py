@@ -1,11 +1,21 @@
-"""Files that others may read or write at any moment."""
+"""Files that others may read or write at any moment, and paths as messages show them."""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 #: Bytes up to which a file is read whole, and how many of each end of a longer one are.
 WHOLE, END = 16 << 20, 1 << 20
+
+
+def plain(path: str | Path) -> Path:
+    """Return a path without ``..`` in it, unless that would name another file, because of a symbolic link."""
+    short = Path(os.path.normpath(path))
+    try:
+        return short if not os.path.lexists(path) or short.samefile(path) else Path(path)
+    except OSError:
+        return Path(path)
 
 
 def write_whole(path: Path, text: str) -> None:

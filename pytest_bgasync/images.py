@@ -21,6 +21,7 @@ from docker.utils import parse_repository_tag
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import ImageProblem
+from pytest_bgasync.files import plain
 from pytest_bgasync.locks import cache_folder, locked
 from pytest_bgasync.owner import OWNER, owner_label
 from pytest_bgasync.shelves import Shelves
@@ -40,7 +41,9 @@ BOOTSTRAP = (
 NEEDED = {"python3": "python3", "openssh-server": "sshd", "sudo": "sudo", "acl": "setfacl", "passwd": "useradd"}
 #: What a Debian or Ubuntu image gets besides, so that it can trust the receiver of webhooks.
 TRUST = {"ca-certificates": "update-ca-certificates"}
-COMFORT = ("curl", "ca-certificates", "procps", "iproute2", "logrotate")
+#: What the playbooks of most people need besides; python3-apt for the modules apt and package_facts, which cannot
+#: install it where apt-get is a stub.
+COMFORT = ("curl", "ca-certificates", "procps", "iproute2", "logrotate", "python3-apt")
 #: Real seconds for a pull to say something, and for a whole build.
 PULL, BUILD = 120, 1200
 
@@ -315,7 +318,7 @@ def _written_whole(process: subprocess.Popen[bytes], log: Path) -> Iterator[byte
 
 
 def _nor_a_folder(name: str, folders: Iterable[Path]) -> str:
-    places = [str(folder / name) for folder in folders]
+    places = [str(plain(folder / name)) for folder in folders]
     return f"; there is no folder with a Dockerfile either: {', '.join(places)}" if places else ""
 
 

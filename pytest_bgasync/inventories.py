@@ -16,6 +16,7 @@ from typing import Any
 
 from pytest_bgasync.ansible import CONFIGURE
 from pytest_bgasync.errors import UsageProblem
+from pytest_bgasync.files import plain
 from pytest_bgasync.spec import LOCAL_NAMES, MOST
 from pytest_bgasync.tasks import listing
 
@@ -52,7 +53,7 @@ def generated(hosts: Mapping[str, Mapping[str, Any]], groups: Mapping[str, Seque
 
 def find_inventory(name: str, folders: Iterable[Path]) -> Path:
     """Return the author's inventory, looked for in each folder in turn; raises UsageProblem."""
-    places = list(dict.fromkeys(folder / name for folder in folders))
+    places = list(dict.fromkeys(plain(folder / name) for folder in folders))
     for place in places:
         if place.exists():
             return place.absolute()

@@ -15,6 +15,7 @@ from pytest_bgasync.clock import Clock
 from pytest_bgasync.errors import Ambiguous, BgasyncError, HostProblem, NotThere, UsageProblem
 from pytest_bgasync.every import Every
 from pytest_bgasync.fates import Fates
+from pytest_bgasync.files import plain
 from pytest_bgasync.findings import Finding
 from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.hosts import Host, Hosts
@@ -187,7 +188,8 @@ class Lab:
 
         Raises UsageProblem, AnsibleProblem and PlaybookProblem as ``run`` does.
         """
-        return self._play(find_playbook(playbook, self._places.folders), str(playbook), options, pause_before)
+        path = find_playbook(playbook, self._places.folders)
+        return self._play(path, str(plain(playbook)), options, pause_before)
 
     def run_text(self, yaml_text: str, **options: Unpack[RunOptions]) -> Run:
         """Run a playbook that is given as text; roles, group_vars and the like are found as by ``run``."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import yaml
 
 from pytest_bgasync.errors import PlaybookProblem, UsageProblem
+from pytest_bgasync.files import plain
 from pytest_bgasync.tasks import listing
 
 _PLAY = {"hosts", "import_playbook", "ansible.builtin.import_playbook", "ansible.legacy.import_playbook", "<<"}
@@ -21,7 +22,7 @@ def find_playbook(name: str | Path, folders: Iterable[Path]) -> Path:
     """
     if not isinstance(name, str | Path) or "\0" in str(name):
         raise UsageProblem(f"run() takes the path of a playbook, not {name!r}")
-    places = list(dict.fromkeys(folder / name for folder in folders))
+    places = list(dict.fromkeys(plain(folder / name) for folder in folders))
     for place in places:
         if place.is_file():
             # As Ansible does: what is beside a link to a playbook belongs to it, not what is beside its target.

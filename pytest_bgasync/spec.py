@@ -26,7 +26,8 @@ LONGEST = 64
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.IGNORECASE | re.ASCII)
 _NUMBER = re.compile(r"[0-9.]+")
-_GROUP = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+#: A name that Ansible takes, if with a warning, and that a play can say: in ``hosts`` these letters mean something else.
+_GROUP = re.compile(r"[^\s,:\[\]{}*?!&~][^\s,:\[\]{}*?]*")
 
 
 @dataclass(frozen=True)
@@ -150,7 +151,8 @@ def host_name(name: Any, where: str) -> str:
 def _group(name: Any, who: str) -> str:
     if not isinstance(name, str) or not _GROUP.fullmatch(name) or name in ("all", "ungrouped", "localhost"):
         raise UsageProblem(
-            f"{who}'s hosts: {name!r} is no name for a group"
-            " (letters, digits and underscores, not beginning with a digit; not all, ungrouped or localhost)"
+            f"{who}'s hosts: {name!r} is no name for a group: no play could name it"
+            " (it is text without spaces and , : [ ] { } * ?, begins with none of ! & ~,"
+            " and is not all, ungrouped or localhost)"
         )
     return name

@@ -168,12 +168,14 @@ def _number(declaration: Declaration, jobs: Sequence[Job], all_jobs: Sequence[Jo
     """Say whether a declaration has another number of jobs than it should; a job counts for all that name its task."""
     if declaration.task is not None:
         jobs = [job for job in all_jobs if declaration.covers(job)]
-    if declaration.count is not None and len(jobs) != declaration.count:
-        return [f"fire_and_forget: {declaration} launched {number_of(len(jobs), 'job')} instead of {declaration.count}"]
+    if (counts := declaration.counts) is not None and not counts[0] <= len(jobs) <= counts[1]:
+        wanted = " to ".join(str(number) for number in dict.fromkeys(counts))
+        return [f"fire_and_forget: {declaration} launched {number_of(len(jobs), 'job')} instead of {wanted}"]
     if not jobs and declaration.count is None and declaration.task is not None and not declaration.inherited:
         return [
             f"fire_and_forget: {declaration} launched no job\n"
-            "-> see that the name is that of the task, or say count=0 if it should launch none"
+            "-> see that the name is that of the task, or say count=0 if it should launch none, or count=(0, 1)"
+            " if it may launch one"
         ]
     return []
 

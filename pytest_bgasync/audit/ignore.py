@@ -10,6 +10,7 @@ from pathlib import Path
 from pytest_bgasync.audit.model import Finding
 from pytest_bgasync.audit.rules import RULES
 from pytest_bgasync.errors import UsageProblem
+from pytest_bgasync.files import plain
 
 
 @dataclass(frozen=True)
@@ -46,4 +47,5 @@ def parse_ignores(values: Sequence[str]) -> tuple[Ignore, ...]:
 
 def shown(file: Path, root: Path) -> str:
     """Return how messages name a file: from the rootdir where it is below it."""
+    file = plain(file)
     return str(file.relative_to(root)) if file.is_relative_to(root) else str(file)

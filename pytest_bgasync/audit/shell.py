@@ -8,7 +8,8 @@ from jinja2 import TemplateError
 
 from pytest_bgasync.audit.templates import tokens
 
-_FILLER = "jinja"
+#: Stands for the first template of a text, the next letter for the second: one that no shell knows, and no text has.
+_FILLER = 0xF0000
 
 
 @dataclass
@@ -19,19 +20,27 @@ class Script:
     words: list[str] = field(default_factory=list)
     slip: bool = False
     """Whether ``2&>1`` stands where ``2>&1`` must have been meant."""
+    templates: dict[int, str] = field(default_factory=dict)
+    """The templates of the text, by the letters that stand for them in words."""
+
+    def shown(self, words: list[str]) -> str:
+        """Return words as they are written, with their templates."""
+        return " ".join(words).translate(self.templates)
 
 
 def read(text: str) -> Script | None:
     """Return what is in a text, None where it cannot be read."""
     try:
-        plain = "".join(_plain(text))
+        plain, templates = _plain(text)
     except TemplateError:
         return None
     reader = _Reader(plain)
     try:
-        return reader.read()
+        script = reader.read()
     except IndexError:  # a quote or bracket that is never closed
         return None
+    script.templates = templates
+    return script
 
 
 def names(words: list[str]) -> set[str]:
@@ -39,18 +48,27 @@ def names(words: list[str]) -> set[str]:
     return {part.strip("();{}'\"").rpartition("/")[2] for word in words for part in word.split()}
 
 
-def _plain(text: str) -> list[str]:
-    """Return a text with a word in the place of each template."""
-    parts, inside = [], False
+def _plain(text: str) -> tuple[str, dict[int, str]]:
+    """Return a text with a letter in the place of each template, and what each of these letters stands for."""
+    parts: list[str] = []
+    inside: list[str] | None = None
+    templates: dict[int, str] = {}
     for kind, value in tokens(text):
         if kind in ("variable_begin", "block_begin", "comment_begin"):
-            inside = True
-        elif kind in ("variable_end", "block_end", "comment_end"):
-            inside = False
-            parts.append(_FILLER if kind == "variable_end" else " ")
-        elif not inside:
+            inside = []
+        if inside is None:
             parts.append(value)
-    return parts
+            continue
+        inside.append(value)
+        if kind == "variable_end":
+            letter = _FILLER + len(templates)
+            templates[letter] = " ".join("".join(inside).split())
+            parts.append(chr(letter))
+        elif kind in ("block_end", "comment_end"):
+            parts.append(" ")
+        if kind.endswith("_end"):
+            inside = None
+    return "".join(parts), templates
 
 
 class _Reader:

@@ -16,7 +16,7 @@ def test_a_host_may_use_only_so_much_and_listens_to_this_machine_only(bgasync: L
 
 
 def test_a_host_has_what_playbooks_call_and_neither_cron_nor_privileges(bgasync: Lab) -> None:
-    packages = "python3 openssh-server sudo acl curl ca-certificates procps iproute2 logrotate"
+    packages = "python3 openssh-server sudo acl curl ca-certificates procps iproute2 logrotate python3-apt"
     installed = bgasync.host.run(f"dpkg-query --show --showformat '${{db:Status-Status}} ' {packages}")
     assert installed.stdout.split() == ["installed"] * len(packages.split()), installed.stderr
     assert bgasync.host.run("command -v cron crond anacron").stdout == ""

@@ -141,3 +141,13 @@ def test_a_command_that_goes_on_is_killed(bgasync: Lab) -> None:
     job = bgasync.run_text(COLLECTED % "work").job("Work")
     assert (job.outcome, job.rc) == ("failed", -9)
     assert len(bgasync.host.calls("work")) == 1
+
+
+@pytest.mark.bgasync(time_scale=0.5)
+@pytest.mark.every_outcome("Work", outcomes=("succeeded", "failed"))
+@pytest.mark.fire_and_forget("Report success", count=(0, 1))
+def test_a_declaration_of_what_only_some_outcomes_launch(bgasync: Lab, bgasync_outcome: Outcome) -> None:
+    run = bgasync.run_text(
+        (COLLECTED % "'true'").replace("touch /tmp/good", "touch /tmp/good\n          async: 60\n          poll: 0")
+    )
+    assert len(run.jobs.where(task="Report success")) == (bgasync_outcome == "succeeded")

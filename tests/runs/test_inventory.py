@@ -41,3 +41,14 @@ def test_the_hosts_of_an_inventory_are_containers_and_know_their_groups_and_vari
     assert {one.stdout for one in run.results("Local")} == {"localhost"}
     assert run.result("Say").msg == "8080 3 True"
     assert run.daemons("10.0.0.2") == []
+
+
+@pytest.mark.bgasync(hosts={"web-servers": ["web1"], "2nd.tier": ["db1"]})
+def test_groups_may_have_names_that_ansible_warns_of(bgasync: Lab) -> None:
+    run = bgasync.run_text("""
+- {hosts: web-servers, gather_facts: false, tasks: [{name: Web, command: 'echo {{ group_names | join }}'}]}
+- {hosts: 2nd.tier, gather_facts: false, tasks: [{name: Tier, command: 'echo {{ groups["web-servers"] | join }}'}]}
+""")
+    assert run.ok, run.stdout
+    seen = [(one.host, one.stdout) for task in ("Web", "Tier") for one in run.results(task)]
+    assert seen == [("web1", "web-servers"), ("db1", "web1")]

@@ -38,6 +38,13 @@ def test_an_outcome_is_given_as_itself_or_by_its_name() -> None:
 
 
 @pytest.mark.parametrize(
+    ("count", "counts"), [(None, None), (0, (0, 0)), (3, (3, 3)), ((0, 1), (0, 1)), ([2, 2], (2, 2))]
+)
+def test_a_count_is_a_number_or_from_and_to(count: Any, counts: Any) -> None:
+    assert parse_declaration((), {"count": count}).counts == counts
+
+
+@pytest.mark.parametrize(
     ("args", "kwargs", "sentence"),
     [
         (("a", "b"), {}, "takes one positional argument, task"),
@@ -47,8 +54,14 @@ def test_an_outcome_is_given_as_itself_or_by_its_name() -> None:
         (("",), {}, "task is a name, not ''"),
         ((), {"host": ["a"]}, r"host is a name, not \['a'\]"),
         ((), {"rc": "3"}, "rc is a whole number, not '3'"),
-        ((), {"count": -1}, "count is a whole number from 0 on, not -1"),
-        ((), {"count": True}, "count is a whole number from 0 on, not True"),
+        ((), {"count": -1}, "count is a whole number from 0 on, or a pair of them, from and to, not -1"),
+        ((), {"count": True}, "count is a whole number from 0 on, or a pair of them, from and to, not True"),
+        ((), {"count": "2"}, "count is a whole number from 0 on, or a pair of them, from and to, not '2'"),
+        ((), {"count": ()}, r"count is a whole number from 0 on, or a pair of them, from and to, not \(\)"),
+        ((), {"count": (0, 1, 2)}, r"count is .* a pair of them, from and to, not \(0, 1, 2\)"),
+        ((), {"count": (0, None)}, r"count is .* a pair of them, from and to, not \(0, None\)"),
+        ((), {"count": (-1, 1)}, r"count is .* a pair of them, from and to, not \(-1, 1\)"),
+        ((), {"count": (2, 1)}, r"count is a pair, from and to, and \(2, 1\) is the wrong way round"),
         ((), {"within": -1}, "within is a number of playbook seconds from 0 on, not -1"),
         ((), {"within": float("nan")}, "within is a number of playbook seconds from 0 on, not nan"),
         ((), {"outcome": "fine"}, "'fine' is no outcome; those are: succeeded, failed, timed_out, lost, unreach"),

@@ -38,6 +38,13 @@ def test_a_missing_playbook_is_named_with_every_place_looked_at_once(tmp_path: P
     )
 
 
+def test_places_are_named_without_detours(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    with pytest.raises(PlaybookProblem) as caught:
+        find_playbook("../site.yml", [tmp_path / "tests"])
+    assert str(caught.value).endswith(f"looked for: \n  - {tmp_path}/site.yml")
+
+
 def test_a_folder_is_no_playbook(tmp_path: Path) -> None:
     (tmp_path / "tasks").mkdir()
     with pytest.raises(PlaybookProblem, match=r"playbook 'tasks' is a folder \(.*/tasks\): name a file in it"):

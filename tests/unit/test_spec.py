@@ -30,6 +30,11 @@ def test_hosts_may_be_given_by_position() -> None:
     assert parse_marker((2,), {}).hosts == ("host1", "host2")
 
 
+@pytest.mark.parametrize("name", ["web-servers", "1web", "web.prod", "eu/web", "R&D", "wéb"])
+def test_a_group_has_any_name_that_a_play_can_say(name: str) -> None:
+    assert parse_marker((), {"hosts": {name: ["a"]}}).groups == {name: ("a",)}
+
+
 def test_a_host_may_be_in_two_groups_and_is_one_host() -> None:
     spec = parse_marker((), {"hosts": {"web": ["web1", "both"], "db": ["both", "db1"]}})
     assert spec.hosts == ("web1", "both", "db1")
@@ -75,8 +80,13 @@ def test_image_and_time_scale_are_passed_on() -> None:
         ({"hosts": ["db1", "DB1"]}, r"hosts names 'DB1' twice"),
         ({"hosts": {"web": ["a", "a"]}}, r"group 'web' names 'a' twice"),
         ({"hosts": {"web": ["web"]}}, r"a host and a group of the same name 'web': rename one"),
-        ({"hosts": {"web-servers": ["a"]}}, r"'web-servers' is no name for a group .*digits and underscores"),
-        ({"hosts": {"1web": ["a"]}}, r"'1web' is no name for a group"),
+        ({"hosts": {"": ["a"]}}, r"'' is no name for a group"),
+        ({"hosts": {"web servers": ["a"]}}, r"'web servers' is no name for a group: no play could name it .*spaces"),
+        ({"hosts": {"web:prod": ["a"]}}, r"'web:prod' is no name for a group"),
+        ({"hosts": {"web[1]": ["a"]}}, r"'web\[1\]' is no name for a group"),
+        ({"hosts": {"web*": ["a"]}}, r"'web\*' is no name for a group"),
+        ({"hosts": {"~web": ["a"]}}, r"'~web' is no name for a group"),
+        ({"hosts": {"{{ x }}": ["a"]}}, r"'{{ x }}' is no name for a group"),
         ({"hosts": {"all": ["a"]}}, r"'all' is no name for a group"),
         ({"hosts": {"ungrouped": ["a"]}}, r"'ungrouped' is no name for a group"),
         ({"hosts": {1: ["a"]}}, r"1 is no name for a group"),

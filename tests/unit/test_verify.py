@@ -13,6 +13,7 @@ from pytest_bgasync.every import Every
 from pytest_bgasync.fates import Fates
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.spec import STRICT
+from pytest_bgasync.verdict import JobFile
 from pytest_bgasync.verify import settle
 
 from .made import CLOCK, FakeHost, job_file, job_launched, run_of, task_started
@@ -50,3 +51,22 @@ def test_of_a_host_that_is_made_unreachable_no_job_is_uncollected(tmp_path: Path
     faults = settle([run], CLOCK, [], STRICT, fates, patient=True).faults
     blamed = [text.partition(" on host1")[0] for text in faults]
     assert blamed == ([] if host.silent else ["uncollected: nobody read the result of job 'Other'"])
+
+
+@pytest.mark.parametrize(
+    ("jobs", "count", "fault"),
+    [
+        (0, (0, 1), None),
+        (1, (0, 1), None),
+        (2, (0, 1), "launched 2 jobs instead of 0 to 1"),
+        (0, (1, 2), "launched 0 jobs instead of 1 to 2"),
+        (1, (1, 1), None),
+        (2, (1, 1), "launched 2 jobs instead of 1"),
+    ],
+)
+def test_a_count_may_be_from_and_to(tmp_path: Path, jobs: int, count: tuple[int, int], fault: str | None) -> None:
+    launched = [job_launched(f"j{number}.{number}") for number in range(jobs)]
+    files: dict[str, JobFile | None] = {one["results_file"]: job_file({"rc": 0}) for one in launched}
+    run = run_of([task_started(), *launched], tmp_path, FakeHost(files))
+    faults = settle([run], CLOCK, [Declaration("Start it", count=count)], STRICT, patient=True).faults
+    assert list(faults) == ([] if fault is None else [f"fire_and_forget: task 'Start it' {fault}"])

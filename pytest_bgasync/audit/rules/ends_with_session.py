@@ -39,7 +39,7 @@ def find(task: Task, plays: Plays) -> Iterator[Fault]:
         if not shell.names(words) & (_KEPT | ENDS_HOST):
             # A job has a session of its own, and does not wait for what it leaves in it.
             ends = "may end with the session" if plays.limit(task) == 0 else "its job does not answer for"
-            what = f"{task.called} starts a process with & that {ends}: {' '.join(words)[:60]}"
+            what = f"{task.called} starts a process with & that {ends}: {script.shown(words)[:60]}"
             yield task.fault(what, place(task.file, node))
 
 

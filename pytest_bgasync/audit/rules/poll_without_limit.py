@@ -19,4 +19,5 @@ def find(task: Task, plays: Plays) -> Iterator[Fault]:
     if entry is None or plays.poll(task) != 0 or task.action in NO_JOB:
         return
     if plays.limit(task) == 0:
-        yield task.fault(f"{task.called} has poll: 0 and no async, so that it runs in the foreground", entry.place)
+        limit = "no async" if task.own("async") is None else "async: 0"
+        yield task.fault(f"{task.called} has poll: 0 and {limit}, so that it runs in the foreground", entry.place)
