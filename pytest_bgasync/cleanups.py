@@ -11,9 +11,6 @@ from itertools import count
 
 from pytest_bgasync.interrupts import INTERRUPTS, Interrupts
 
-#: Real seconds that removing what an interrupt has left may take at the end of the process.
-LAST = 60.0
-
 
 class Cleanups:
     """Removals, each known by the thing that it removes, in the order in which they were added.
@@ -66,7 +63,7 @@ class Cleanups:
                 self.drop(thing)
 
         if self._since(since):
-            self._interrupts.undisturbed(remove, "removing hosts and networks", within=LAST)
+            self._interrupts.undisturbed(remove, "removing hosts and networks")
 
     def _since(self, mark: int) -> list[tuple[Hashable, _Removal]]:
         return [(thing, removal) for thing, removal in reversed(self._left.items()) if removal.number > mark]

@@ -10,15 +10,14 @@ from contextlib import contextmanager
 from typing import Any
 
 from pytest_bgasync.clock import Deadline
+from pytest_bgasync.narrator import unheard
 
 #: How many times Ctrl-C has to be pressed until nothing waits any longer.
 GIVES_UP = 3
+#: Real seconds that a removal may take once it was pressed.
+PATIENCE = 60.0
 #: Real seconds between two looks at whether it was pressed again.
 OFTEN = 0.05
-
-
-def unheard(line: str) -> None:
-    """Write nothing."""
 
 
 class Interrupts:
@@ -70,8 +69,8 @@ class Interrupts:
             if self._count > before == 0:
                 usual(signal.SIGINT, None)
 
-    def undisturbed(self, work: Callable[[], None], doing: str, *, within: float = threading.TIMEOUT_MAX) -> None:
-        """Do ``work``, for at most ``within`` real seconds; Ctrl-C is held until it is done, or given up.
+    def undisturbed(self, work: Callable[[], None], doing: str) -> None:
+        """Do ``work``; Ctrl-C is held until it is done, or given up.
 
         ``doing`` says what goes on. Raises what ``work`` raises, and KeyboardInterrupt as ``held`` does.
         """
@@ -81,11 +80,11 @@ class Interrupts:
                 return
             if self.given_up:
                 return
-            self._watch(_Working(work), doing, Deadline(within))
+            self._watch(_Working(work), doing, Deadline(PATIENCE))
 
     def _watch(self, working: _Working, doing: str, deadline: Deadline) -> None:
         while not working.over.wait(OFTEN):
-            if self.given_up or deadline.passed:
+            if self.given_up or (self._count and deadline.passed):
                 self._tell(f"gave up {doing}: the next run, or bgasync clean, removes what is left")
                 return
             if self._count > self._answered:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import partial
@@ -133,8 +133,7 @@ class Scenario:
             self._dns["dns"] = [self._receiver.ip(self._network)]
         submit = self._starters.submit
         services = [submit(self._start_service, *service, wanted.helper) for service in wanted.services]
-        self._start_all(wanted.first)
-        for start in services:
+        for start in [*self._begin(wanted.first), *services]:
             wait_for(start)
         self._write_ssh_config()
 
@@ -154,28 +153,24 @@ class Scenario:
 
         Raises HostProblem, once all others are up, for a host that does not come up, each time when that is asked for.
         """
-        over = HostProblem(f"{', '.join(names)}: asked for when the test was over")
-        try:
-            self._start_all(names)
-        except (CancelledError, RuntimeError):
-            raise over from None
-        finally:
-            if not self._closing:
-                self._note([name for name in names if name in self._addresses])
+        starts = [done(start) for start in self._begin(names)]
         if self._closing:
-            raise over
+            raise HostProblem(f"{', '.join(names)} cannot start: the test is over")
+        self._note([name for name in names if name in self._addresses])
+        for start in starts:
+            start.result()
 
-    def _start_all(self, names: Sequence[str]) -> None:
-        """Start those that were not started before, and wait until all of them answer."""
+    def _begin(self, names: Sequence[str]) -> list[Future[None]]:
+        """Let hosts start that were not started before; return the starts of all."""
         images = {**dict(self._wanted.hosts), LOCALHOST: self._wanted.localhost}
         with self._lock:
             for name in names:
                 if name not in self._starts:
-                    self._starts[name] = self._starters.submit(self._start_host, name, images[name])
-            starts = [self._starts[name] for name in names]
-        failed = [start for start in starts if done(start).exception() is not None]
-        if failed:
-            failed[0].result()
+                    try:
+                        self._starts[name] = self._starters.submit(self._start_host, name, images[name])
+                    except RuntimeError:
+                        raise HostProblem(f"{name} cannot start: the test is over") from None
+            return [self._starts[name] for name in names]
 
     def _note(self, names: Sequence[str]) -> None:
         """Give hosts that are up to the test, and write down that they are."""
@@ -255,7 +250,7 @@ class Scenario:
         with suppress(HostProblem):  # a run that is repeated by hand may need it
             self.start([LOCALHOST])
         assert self._record is not None
-        going = [self._gateway, *(machine for name, machine in self._machines.items() if name not in self._hosts)]
+        going = [self._gateway, *(self._machines[name] for name in list(self._machines) if name not in self._hosts)]
         staying = [one for one in self._containers if one not in going and not one.ended]
         try:
             self._key = self._key.copied_to(self.folder)
@@ -283,7 +278,7 @@ class Scenario:
         return {name: [*through, container] for name, container in self._record.hosts.items()}
 
     def _write_ssh_config(self) -> None:
-        write_whole(self.ssh_config, ssh.client_config(self._addresses, self._key, self.control, self._proxies()))
+        write_whole(self.ssh_config, ssh.client_config(dict(self._addresses), self._key, self.control, self._proxies()))
 
     def names_by_address(self) -> dict[str, str]:
         """Return the names of hosts and services that are up by their addresses."""

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_bgasync import Host, Lab, LateHostError, NotThere, Outcome
-from pytest_bgasync.containers import Container
+from pytest_bgasync import Host, HostProblem, Lab, LateHostError, NotThere, Outcome
 from pytest_bgasync.scenario import Scenario
 
-pytestmark = pytest.mark.bgasync(inventory="inventories/twenty.ini", time_scale=0.01)
+pytestmark = pytest.mark.bgasync(inventory="inventories/twenty.ini")
 
 NAMES = {f"host{number}" for number in range(1, 21)}
 SAY = "{name: Say, command: hostname}"
@@ -23,6 +22,19 @@ def up(bgasync: Lab) -> set[str]:
     return set(bgasync.machines)
 
 
+def starts(monkeypatch: pytest.MonkeyPatch) -> list[list[str]]:
+    """Return the names of hosts as they are asked for together."""
+    asked: list[list[str]] = []
+    start = Scenario.start
+
+    def noting(self: Scenario, names: list[str]) -> None:
+        asked.append(list(names))
+        start(self, names)
+
+    monkeypatch.setattr(Scenario, "start", noting)
+    return asked
+
+
 def test_a_play_of_one_host_starts_one(bgasync: Lab) -> None:
     assert set(bgasync.hosts) == NAMES
     assert up(bgasync) == set()
@@ -32,9 +44,7 @@ def test_a_play_of_one_host_starts_one(bgasync: Lab) -> None:
 
 
 def test_all_plays_of_a_run_start_theirs_at_once(bgasync: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[list[str]] = []
-    start = Scenario.start
-    monkeypatch.setattr(Scenario, "start", lambda self, names: (asked.append(list(names)), start(self, names))[1])
+    asked = starts(monkeypatch)
     run = bgasync.run_text(play("front", SAY) + play("back:!host1", SAY))
     assert run.ok, run.stdout
     assert asked == [["host1", "host2", "host3"]]
@@ -46,8 +56,9 @@ def test_a_limit_starts_those_within(bgasync: Lab) -> None:
 
 
 def test_a_pattern_of_a_variable_starts_its_hosts(bgasync: Lab) -> None:
-    run = bgasync.run_text(play('"{{ where }}"', SAY), extra_vars={"where": "host[4:5]"})
-    assert [result.host for result in run.results("Say")] == ["host5"] or up(bgasync) == {"host4", "host5"}
+    run = bgasync.run_text(play('"{{ where }}"', SAY), extra_vars={"where": "host4,host5"})
+    assert run.ok, run.stdout
+    assert up(bgasync) == {"host4", "host5"}
     assert "[WARNING]" not in run.stderr
 
 
@@ -98,7 +109,7 @@ def test_the_variables_of_others_are_read_without_them(bgasync: Lab) -> None:
         )
     )
     assert run.result("Read").msg == "42 host12"
-    assert run.result("All").msg == [42] * 20
+    assert run.result("All").msg == str([42] * 20)
     assert run.result("Play").msg == "['host1'] 20"
     assert up(bgasync) == {"host1"}
 
@@ -109,7 +120,7 @@ def test_the_test_starts_what_it_looks_up(bgasync: Lab) -> None:
     assert up(bgasync) == {"host3"}
     assert "host4" in bgasync.hosts
     assert bgasync.hosts.get("nobody") is None
-    with pytest.raises(NotThere, match="there is no host 'nobody'; there are: host1, host2"):
+    with pytest.raises(NotThere, match=r"there is no host 'nobody'; there are:\s+- host1"):
         bgasync.hosts["nobody"]
     assert len(bgasync.hosts) == 20
     assert up(bgasync) == {"host3"}
@@ -117,9 +128,7 @@ def test_the_test_starts_what_it_looks_up(bgasync: Lab) -> None:
 
 @pytest.mark.bgasync(inventory="inventories/hosts.ini")
 def test_values_start_side_by_side(bgasync: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    asked: list[list[str]] = []
-    start = Scenario.start
-    monkeypatch.setattr(Scenario, "start", lambda self, names: (asked.append(list(names)), start(self, names))[1])
+    asked = starts(monkeypatch)
     assert [host.name for host in bgasync.hosts.values()] == list(bgasync.hosts)
     assert dict(bgasync.hosts.items()).keys() == up(bgasync)
     assert asked == [list(bgasync.hosts)]
@@ -140,10 +149,10 @@ def test_a_host_that_does_not_come_up_is_one_sentence(bgasync: Lab, monkeypatch:
     said = str(caught.value)
     assert said.startswith("playbook given as text needed host2: host host2 could not be created: "), said
     assert {(one.host, one.status) for one in caught.value.run.results("Say")} == {
-        ("host1", "ok"),
+        ("host1", "changed"),
         ("host2", "unreachable"),
     }
-    with pytest.raises(type(caught.value).__mro__[2], match="host host2 could not be created"):
+    with pytest.raises(HostProblem, match="host host2 could not be created"):
         bgasync.hosts["host2"]
     assert sorted(tries) == ["host1", "host2"]
 
@@ -159,5 +168,4 @@ def test_traffic_and_faults_of_a_late_host(bgasync: Lab) -> None:
     running.resume()
     assert running.wait().result("Then").stdout == "host5"
     assert late.since > 0
-    assert isinstance(late._container, Container)
     assert "Host host5\n" in bgasync._scenario.ssh_config.read_text()
