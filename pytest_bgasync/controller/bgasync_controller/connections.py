@@ -107,7 +107,7 @@ def _nowhere(name: str, connections: dict[str, dict[str, Any]]) -> dict[str, Any
 
 def _refusal(name: str, connections: dict[str, dict[str, Any]], local_names: list[str]) -> str:
     if name in local_names:
-        return f"{name} cannot be reached: its container could not be started"
+        return f"{name} cannot be reached: its container is not up"
     hosts = [host for host in connections if host not in local_names]
     named = ", ".join([*hosts[:NAMED], *([f"{len(hosts) - NAMED} more"] if len(hosts) > NAMED else []), local_names[0]])
     return (
