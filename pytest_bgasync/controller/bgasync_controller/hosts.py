@@ -46,7 +46,7 @@ class Hosts:
         if name in self.up:
             return None
         if name in self.waiting:
-            return f"{name} cannot be reached: its container could not be started"
+            return f"{name} cannot be reached: its container is not up"
         hosts = [host for host in {**self.up, **self.waiting} if host not in self._local_names]
         more = [f"{len(hosts) - NAMED} more"] if len(hosts) > NAMED else []
         return (
