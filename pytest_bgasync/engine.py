@@ -23,6 +23,7 @@ from docker.context import Context, ContextAPI
 from docker.errors import APIError, DockerException, TLSParameterError
 from docker.utils import kwargs_from_env
 
+from pytest_bgasync import private
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.errors import EngineMissing, EngineNotFound, EngineRefused
 from pytest_bgasync.locks import FileLock, cache_folder, locked
@@ -404,13 +405,13 @@ class Service:
                     f"no container engine answers, and systemd could not start {unit}: see journalctl -u {unit}"
                 )
             if (invocation := _invocation(unit)) != before:  # else somebody else was quicker
-                self._note.write_text(json.dumps({"unit": unit, "invocation": invocation}))
+                private.write(self._note, json.dumps({"unit": unit, "invocation": invocation}))
             return
-        with self.log.open("wb") as log:
+        with private.make_file(self.log).open("wb") as log:
             self._started = psutil.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        self._note.write_text(json.dumps(identify(self._started.pid)))
+        private.write(self._note, json.dumps(identify(self._started.pid)))
 
     @property
     def running(self) -> bool:
@@ -438,10 +439,11 @@ class Service:
 
     def _read_note(self) -> dict[str, Any] | None:
         try:
-            note: dict[str, Any] = json.loads(self._note.read_text())
+            with private.PrivateFolder(self._note.parent) as folder:
+                note = folder.read_json(self._note.name)
         except (OSError, ValueError):
             return None
-        return note
+        return note if isinstance(note, dict) else None
 
     def _stop(self, note: dict[str, Any]) -> None:
         if not _is_ours(note):

@@ -18,6 +18,7 @@ from typing import Any
 from docker.errors import ImageNotFound
 from docker.utils import parse_repository_tag
 
+from pytest_bgasync import private
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import ImageProblem
@@ -358,8 +359,11 @@ def _tag_name(text: str) -> str:
 
 def _log_file(tag: str) -> Path:
     folder = cache_folder() / "logs"
-    folder.mkdir(exist_ok=True)
-    return folder / f"{_tag_name(tag)}.log"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return private.make_file(folder / f"{_tag_name(tag)}.log")
+    except OSError as error:
+        raise ImageProblem(f"image {tag} cannot be built without a log ({error}): see what is there") from None
 
 
 def _tail(log: Path) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from docker.errors import APIError
 
+from pytest_bgasync import private
 from pytest_bgasync.processes import identify
 
 OWNER = "bgasync.owner"
@@ -45,10 +47,29 @@ def make_folder() -> Path:
     """Return a new folder for temporary files, one with a short path, which sockets need."""
     usual = tempfile.gettempdir()
     folder = Path(tempfile.mkdtemp(prefix=FOLDER, dir=usual if len(usual) <= LONGEST_PLACE else SHORT))
-    (folder / OWNER).write_text(_label())
+    private.write(folder / OWNER, _label())
     return folder
 
 
 def places() -> set[Path]:
     """Return where ``make_folder`` makes them."""
     return {Path(tempfile.gettempdir()), SHORT}
+
+
+def own_folders(where: Iterable[Path]) -> list[Path]:
+    """Return what ``make_folder`` made there for this user, in order; nothing of other users is looked into."""
+    return sorted(path for path, status in _folders(where) if private.is_private(status))
+
+
+def others_folders(where: Iterable[Path]) -> int:
+    """Return how many folders with such a name are there that are not private ones of this user."""
+    return sum(not private.is_private(status) for _, status in _folders(where))
+
+
+def _folders(where: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+    for place in where:
+        with suppress(OSError), os.scandir(place) as entries:
+            for entry in entries:
+                if entry.name.startswith(FOLDER):
+                    with suppress(OSError):  # it has gone since
+                        yield Path(entry.path), entry.stat(follow_symlinks=False)

@@ -13,12 +13,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync import ssh, webhooks
+from pytest_bgasync import private, ssh, webhooks
 from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.containers import Container, File
 from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import HostProblem
-from pytest_bgasync.files import write_whole
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import Jobs
 from pytest_bgasync.leftovers import end_processes
@@ -249,7 +248,7 @@ class Scenario:
         return {name: [*through, container] for name, container in self._record.hosts.items()}
 
     def _write_ssh_config(self) -> None:
-        write_whole(self.ssh_config, ssh.client_config(self._addresses, self._key, self.control, self._proxies()))
+        private.write(self.ssh_config, ssh.client_config(self._addresses, self._key, self.control, self._proxies()))
 
     def names(self) -> dict[str, str]:
         """Return the names of hosts and services by their addresses."""

@@ -420,3 +420,27 @@ def test_a_context_that_is_named_has_to_be_there(machine: Machine) -> None:
         " beside docker's folder contexts there must be a config.json, {} will do"
     )
     assert unused()
+
+
+@pytest.mark.parametrize("spoil", ["foreign", "link", "fifo", "sparse", "deep", "list"])
+def test_a_note_that_is_not_ours_ends_no_process(machine: Machine, cache: Path, spoil: str) -> None:
+    machine.sockets = machine.answering = [SYSTEM]
+    note = cache / "engine.json"
+    with subprocess.Popen(["sleep", "600"]) as other:
+        taken = find(machine.environ)
+        note.write_text(json.dumps(identify(other.pid)))
+        if spoil == "foreign":
+            os.chown(note, 65534, 65534) if os.getuid() == 0 else note.chmod(0o666)
+        elif spoil == "link":
+            note.rename(cache / "elsewhere")
+            note.symlink_to("elsewhere")
+        elif spoil == "fifo":
+            note.unlink()
+            os.mkfifo(note)
+        elif spoil == "sparse":
+            os.truncate(note, 1 << 30)
+        else:
+            note.write_text("[" * 500_000 if spoil == "deep" else "[]")
+        taken.close()
+        assert other.poll() is None
+        other.kill()
