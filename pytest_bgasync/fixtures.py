@@ -68,7 +68,7 @@ def one_sentence() -> Iterator[None]:
 def bgasync_engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
     """The container engine in use: ``client`` is a ``docker.DockerClient``, ``url`` its address."""
     with one_sentence():
-        engine = open_engine(pytestconfig.stash[SETTINGS].engine, pytestconfig.stash[NARRATOR])
+        engine = open_engine(pytestconfig.stash[SETTINGS], pytestconfig.stash[NARRATOR])
     try:
         yield engine
     finally:

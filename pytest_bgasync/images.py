@@ -113,7 +113,8 @@ class Images:
         self._progress(f"pulling {name}")
         try:
             repository, tag = parse_repository_tag(name)
-            return self._engine.patient_client(PULL).images.pull(repository, tag=tag or "latest")
+            images = self._engine.patient_client(PULL).images
+            return self._engine.during(lambda: images.pull(repository, tag=tag or "latest"))
         except FAILURES as error:
             raise ImageProblem(
                 f"image {name!r} is not in the engine and cannot be pulled ({reason(error)}):"
@@ -224,7 +225,7 @@ class Images:
             # Written line by line, with its owner: a sweep finds there what a build that was killed has left.
             with log.open("w", buffering=1) as stream:
                 stream.write(owner_label()[OWNER] + "\n")
-                for step in steps:
+                for step in self._engine.each(steps):
                     if deadline.passed:
                         raise ImageProblem(
                             f"image {tag} could not be built within {BUILD} s: see in its log what takes so long: {log}"

@@ -350,6 +350,7 @@ class Scenario:
         sure = Deadline(UNSURE)
 
         def decided() -> bool:
+            self.engine.check()
             if self._closing or container.ended:
                 return True
             address = self._reach.greeting(container, deadline, sure)
@@ -406,6 +407,7 @@ class Scenario:
         ready = Readiness(service, sandbox, plan.ready)
 
         def decided() -> bool:
+            self.engine.check()
             return self._closing or container.ended or ready()
 
         in_time = Deadline(plan.within).wait_for(decided, every=0.1)
@@ -433,6 +435,7 @@ class Scenario:
         container.tell(webhooks.order_for(certificate, [WEBHOOKS, *names, *others]))
 
         def decided() -> bool:
+            self.engine.check()
             return self._closing or container.ended or "ready" in container.output
 
         if not deadline.wait_for(decided) or container.ended:

@@ -84,7 +84,7 @@ def _content(image: Any) -> object:
 def _copy(name: str, source: Engine, to: Engine) -> None:
     reader, writer = source.patient_client(COPY), to.patient_client(COPY)
     try:
-        writer.images.load(reader.api.get_image(name))
+        to.during(lambda: writer.images.load(source.each(reader.api.get_image(name))))  # type: ignore[arg-type]
     except FAILURES as error:
         raise ImageProblem(
             f"image {name} could not be copied from the engine {source.url} to {to.url}: {reason(error)}"

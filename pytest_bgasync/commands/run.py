@@ -152,7 +152,7 @@ def parse_hosts(words: Sequence[str]) -> int | list[str] | dict[str, list[str]]:
 def _scenario(spec: Spec, settings: Settings, folders: Sequence[Path], tell: Narrator) -> Iterator[Scenario]:
     """Give the hosts, up; they go with the block unless they are kept."""
     with ExitStack() as stack:
-        engine = stack.enter_context(closing(open_engine(settings.engine, tell)))
+        engine = stack.enter_context(closing(open_engine(settings, tell)))
         keys = make_folder()
         stack.callback(shutil.rmtree, keys, ignore_errors=True)
         key = make_key(keys)

@@ -112,7 +112,10 @@ def images(*, labels: dict[str, str] | None = None, says: str = "") -> Images:
     client = SimpleNamespace(
         images=SimpleNamespace(get=get, pull=pull), containers=SimpleNamespace(create=lambda *_, **__: probe)
     )
-    return Images(cast(Engine, SimpleNamespace(client=client, patient_client=lambda _: client)), lambda _: None)
+    return Images(
+        cast(Engine, SimpleNamespace(client=client, patient_client=lambda _: client, during=lambda work: work())),
+        lambda _: None,
+    )
 
 
 def test_an_image_made_by_this_recipe_is_a_host_as_it_is() -> None:
