@@ -113,7 +113,7 @@ def _bgasync_starter(pytestconfig: pytest.Config) -> Iterator[Starter]:
 @pytest.fixture(scope="session")
 def _bgasync_images(bgasync_engine: Engine, pytestconfig: pytest.Config) -> Iterator[Images]:
     settings = pytestconfig.stash[SETTINGS]
-    shelves = Shelves(*settings.other_engines)
+    shelves = Shelves(*settings.other_engines, answer=settings.boot)
     yield Images(bgasync_engine, pytestconfig.stash[NARRATOR], shelves)
     shelves.close()
 

@@ -156,7 +156,7 @@ def _scenario(spec: Spec, settings: Settings, folders: Sequence[Path], tell: Nar
         keys = make_folder()
         stack.callback(shutil.rmtree, keys, ignore_errors=True)
         key = make_key(keys)
-        shelves = stack.enter_context(closing(Shelves(*settings.other_engines)))
+        shelves = stack.enter_context(closing(Shelves(*settings.other_engines, answer=settings.boot)))
         images = Images(engine, tell, shelves)
         with tell.during("getting the images"):
             wanted: Wanted = wanted_for(spec, images.host_image, [], folders, settings)

@@ -7,6 +7,7 @@ import shutil
 import socket
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,7 +27,8 @@ class Relay:
         path.chmod(0o666)
         self._listener.listen(100)
         self._ends: list[socket.socket] = []
-        self._frozen = threading.Event()
+        self.frozen_at: float | None = None
+        """When it froze, on the monotonic clock."""
         self.url = f"unix://{path}"
         self.freezes_at: str | None = None
         self.requests: list[str] = []
@@ -35,11 +37,11 @@ class Relay:
     @property
     def frozen(self) -> bool:
         """True once nothing goes through any more."""
-        return self._frozen.is_set()
+        return self.frozen_at is not None
 
     def freeze(self) -> None:
         """Let nothing through from now on."""
-        self._frozen.set()
+        self.frozen_at = self.frozen_at or time.monotonic()
 
     def close(self) -> None:
         """Close all connections."""
