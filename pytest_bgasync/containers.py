@@ -7,7 +7,7 @@ import tarfile
 import threading
 import time
 from collections import deque
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -134,7 +134,12 @@ class Container:
         Its main process must know the order: that of a host does, and ``records.HOLD``.
         """
         self.tell("keep\n")
-        if not Deadline(COMMAND).wait_for(lambda: self.ended or STAYS in self.output.splitlines()) or self.ended:
+
+        def decided() -> bool:
+            self._engine.check()
+            return self.ended or STAYS in self.output.splitlines()
+
+        if not Deadline(COMMAND).wait_for(decided) or self.ended:
             raise HostProblem(f"{self.label} could not be kept. {self.last_words()}")
 
     def leave(self) -> None:
@@ -174,7 +179,7 @@ class Container:
 
     def _execute(self, command: Sequence[str], user: str, deadline: Deadline, most: int | None = None) -> Finished:
         """Run a command to its end; raises _Late at the deadline, OutputLimitError and HostProblem."""
-        run, stream = self._begin(command, user=user)
+        run, stream = self._begin(command, self._engine.check, user=user)
         try:
             output = _demultiplexed(stream, deadline, most)
         except TimeoutError:
@@ -232,11 +237,13 @@ class Container:
         """Start a command that reads what is written to the stream, and ends when that closes; raises HostProblem."""
         return self._begin(command, user="0", stdin=True)[1]
 
-    def _begin(self, command: Sequence[str], **options: Any) -> tuple[str, Stream]:
+    def _begin(
+        self, command: Sequence[str], check: Callable[[], object] | None = None, **options: Any
+    ) -> tuple[str, Stream]:
         """Start a command; return what the engine calls that, and the command's streams; raises HostProblem."""
         try:
             run: str = self._api.exec_create(self.id, list(command), **options)["Id"]
-            return run, Stream(self._api.exec_start(run, socket=True))
+            return run, Stream(self._api.exec_start(run, socket=True), check)
         except NotFound:
             raise HostProblem(f"{self.label} has ended") from None
         except FAILURES as error:

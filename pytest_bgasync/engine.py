@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import docker
@@ -23,9 +23,11 @@ from docker.context import Context, ContextAPI
 from docker.errors import APIError, DockerException, TLSParameterError
 from docker.utils import kwargs_from_env
 
+from pytest_bgasync import private
 from pytest_bgasync.cleanups import CLEANUPS
 from pytest_bgasync.clock import Deadline
-from pytest_bgasync.errors import EngineMissing, EngineNotFound, EngineRefused
+from pytest_bgasync.errors import EngineMissing, EngineNotFound, EngineRefused, EngineTimeout
+from pytest_bgasync.heartbeat import Heartbeat, hung
 from pytest_bgasync.interrupts import INTERRUPTS
 from pytest_bgasync.locks import FileLock, cache_folder, locked
 from pytest_bgasync.owner import containers, owner_label
@@ -38,6 +40,8 @@ INSTALL = (
 )
 #: Real seconds that an engine may take to answer, and to start.
 ANSWER, START = 30, 60
+#: Real seconds that one may take in any case, however soon its hosts have to be up; and one that hangs, to end.
+BUSY = 5
 
 #: What a client raises when its engine refuses, and when that has gone: requests' own errors are OSErrors.
 FAILURES = (DockerException, OSError)
@@ -53,7 +57,8 @@ OPTION = "--bgasync-engine"
 UNSET = "unset {} to use the engine of this machine"
 #: How many connections are kept open.
 POOL = 100
-Connect = Callable[[int], docker.DockerClient]
+Connect = Callable[[float], docker.DockerClient]
+T = TypeVar("T")
 
 
 class Engine:
@@ -63,19 +68,25 @@ class Engine:
     on its loopback is one of this machine's; None until a host of it has answered.
     """
 
-    def __init__(self, url: str, connect: Connect, service: Service) -> None:
-        """Connect and ask for a sign of life; raises EngineNotFound, or what docker raises when there is none."""
+    def __init__(self, url: str, connect: Connect, service: Service, answer: float = ANSWER) -> None:
+        """Connect and ask for a sign of life; raises EngineNotFound, or what docker raises when there is none.
+
+        ``answer`` is how many real seconds it may take to give one, now and at any time.
+        """
         self.url = url
         self.near: bool | None = None
         self._service = service
         self._tunnel: Tunnel | None = None
         if (parts := urlsplit(url)).scheme == "ssh":
-            self._tunnel = Tunnel(parts, ANSWER)
+            self._tunnel = Tunnel(parts, answer)
             connect = partial(_client, base_url=self._tunnel.url)
         self._connect = connect
+        # A new connection for each question: it is the engine that is asked, and nothing that is kept open.
+        self._heartbeat = Heartbeat(url, lambda: connect(answer + BUSY).close(), answer)
         try:
-            self.client = connect(ANSWER)
+            self.client = connect(answer)
             self.client.ping()
+            self._watch(self.client, ANSWER)
         except BaseException as error:
             said = "" if self._tunnel is None else self._tunnel.last_words()
             self._close_tunnel()
@@ -107,7 +118,24 @@ class Engine:
 
     def patient_client(self, seconds: int) -> docker.DockerClient:
         """Return another client, one whose single answers may take ``seconds`` real seconds."""
-        return self._connect(seconds)
+        return self._watch(self.during(lambda: self._connect(ANSWER)), seconds)
+
+    def check(self) -> None:
+        """Raise EngineTimeout if the engine has stopped answering; for loops that wait for what it brings about."""
+        self._heartbeat.check()
+
+    def during(self, work: Callable[[], T]) -> T:
+        """Return what ``work`` returns, which may wait long for the engine; raises what it raises, or EngineTimeout."""
+        return self._heartbeat.during(work)
+
+    def each(self, items: Iterator[T]) -> Iterator[T]:
+        """Yield what an iterator yields, which may wait long for the engine each time; raises as ``during`` does."""
+        return self._heartbeat.each(items)
+
+    def _watch(self, client: docker.DockerClient, seconds: float) -> docker.DockerClient:
+        api: Any = client.api
+        api.heartbeat, api.timeout = self._heartbeat, seconds
+        return client
 
     def close(self) -> None:
         """Close the connection, and end the engine if it was started for tests and this was its last user.
@@ -131,12 +159,12 @@ class Engine:
         needed = self._service.running and self._keeps()
         self.client.close()
         self._close_tunnel()
-        self._service.leave(end=not needed)
+        self._service.leave(end=not needed, within=BUSY if self._heartbeat.stopped else START)
 
     def _keeps(self) -> bool:
         try:
             found = containers(self.client)
-        except FAILURES:
+        except (*FAILURES, EngineTimeout):
             return False
         return any(name.kept for container in found if (name := parse_name(str(container.name))) is not None)
 
@@ -145,21 +173,22 @@ class Engine:
             self._tunnel.close()
 
 
-def find(environ: Mapping[str, str] | None = None, named: str | None = None) -> Engine:
+def find(environ: Mapping[str, str] | None = None, named: str | None = None, answer: float = ANSWER) -> Engine:
     """Return the engine that is named, else that which ``docker`` would use, a usual one, or one that is started now.
 
-    ``named`` is an address or the name of a docker context. Raises EngineNotFound or EngineRefused.
+    ``named`` is an address or the name of a docker context. ``answer`` is how many real seconds it may take to answer.
+    Raises EngineNotFound or EngineRefused.
     """
     environ = os.environ if environ is None else environ
-    service = Service()
+    service, answer = Service(), max(BUSY, min(ANSWER, answer))
     service.join()
     try:
         if (naming := _naming(environ, named)) is not None:
-            return _engine(naming, service)
-        engine = _found(environ, service)
+            return _engine(naming, service, answer)
+        engine = _found(environ, service, answer)
         if engine is None:
             with locked("engine-start", within=START):
-                engine = _found(environ, service) or _started(environ, service)
+                engine = _found(environ, service, answer) or _started(environ, service, answer)
     except BaseException:
         service.leave()
         raise
@@ -176,9 +205,9 @@ class _Naming:
     cure: str
 
 
-def _engine(naming: _Naming, service: Service) -> Engine:
+def _engine(naming: _Naming, service: Service, answer: float) -> Engine:
     try:
-        return Engine(naming.url, naming.connect, service)
+        return Engine(naming.url, naming.connect, service, answer)
     except (*FAILURES, ValueError) as error:
         _raise_if_refused(naming.url, error)
         raise EngineNotFound(
@@ -186,23 +215,25 @@ def _engine(naming: _Naming, service: Service) -> Engine:
         ) from None
 
 
-def _found(environ: Mapping[str, str], service: Service) -> Engine | None:
+def _found(environ: Mapping[str, str], service: Service, answer: float) -> Engine | None:
     """Return the first engine that answers; None if there is none, or one can be started beside those that refuse."""
     try:
-        return _answering(environ, service)
+        return _answering(environ, service, answer)
     except EngineRefused:
         if os.geteuid() == 0 or _program(environ, "podman") is None:
             raise
         return None
 
 
-def _answering(environ: Mapping[str, str], service: Service) -> Engine | None:
-    """Return the first engine that answers, None if there is none at all."""
-    refused: EngineRefused | None = None
+def _answering(environ: Mapping[str, str], service: Service, answer: float) -> Engine | None:
+    """Return the first engine that answers, None if there is none at all; raises EngineRefused or EngineTimeout."""
+    refused: EngineNotFound | None = None
     for url, tls in _addresses(environ):
         try:
-            return Engine(url, partial(_client, base_url=url, tls=tls), service)
+            return Engine(url, partial(_client, base_url=url, tls=tls), service, answer)
         except (*FAILURES, ValueError) as error:
+            if "timed out" in str(error):
+                refused = refused or hung(url, answer)
             try:
                 _raise_if_refused(url, error)
             except EngineRefused as refusal:
@@ -266,7 +297,14 @@ def _context(name: str | None) -> Context | None:
 
 
 class _Api(docker.APIClient):
-    """The engine's own authority counts, in whose place requests would put that of REQUESTS_CA_BUNDLE."""
+    """Use the engine's own CA, which requests would replace with REQUESTS_CA_BUNDLE, and watch whether it answers."""
+
+    heartbeat: Heartbeat | None = None
+
+    def send(self, request: Any, **options: Any) -> Any:
+        """Send a request; raises EngineTimeout at once where the engine has stopped answering."""
+        answer = partial(super().send, request, **options)
+        return answer() if self.heartbeat is None else self.heartbeat.during(answer, lambda response: response.close())
 
     @property
     def trust_env(self) -> bool:
@@ -284,13 +322,13 @@ class Client(docker.DockerClient):
         self.api = _Api(**options)
 
 
-def _client(timeout: int, base_url: str, tls: docker.tls.TLSConfig | bool = False) -> docker.DockerClient:
+def _client(timeout: float, base_url: str, tls: docker.tls.TLSConfig | bool = False) -> docker.DockerClient:
     if base_url.startswith(LOCAL) and (path := base_url.removeprefix(LOCAL).lstrip("/")):
         _knock(f"/{path}", timeout)
     return Client(base_url=base_url, tls=tls, timeout=timeout, max_pool_size=POOL)
 
 
-def _knock(path: str, timeout: int) -> None:
+def _knock(path: str, timeout: float) -> None:
     """Raise DockerException where nobody listens; docker's own try would leave its socket open."""
     with socket.socket(socket.AF_UNIX) as knocking:
         knocking.settimeout(timeout)
@@ -359,7 +397,7 @@ def _program(environ: Mapping[str, str], name: str) -> str | None:
     return shutil.which(name, path=environ.get("PATH", "") + ":/usr/sbin:/usr/local/sbin:/sbin")
 
 
-def _started(environ: Mapping[str, str], service: Service) -> Engine:
+def _started(environ: Mapping[str, str], service: Service, answer: float) -> Engine:
     dockerd, podman = _program(environ, "dockerd"), _program(environ, "podman")
     root = os.geteuid() == 0
     if dockerd and root:
@@ -384,8 +422,9 @@ def _started(environ: Mapping[str, str], service: Service) -> Engine:
     engine: list[Engine] = []
 
     def answers() -> bool:
-        found = _found(environ, service)
-        engine.extend([found] if found else [])
+        with suppress(EngineTimeout):  # it has a place for connections before it answers
+            found = _found(environ, service, answer)
+            engine.extend([found] if found else [])
         return bool(engine) or not service.running
 
     Deadline(START).wait_for(answers, every=0.1)
@@ -421,13 +460,13 @@ class Service:
                     f"no container engine answers, and systemd could not start {unit}: see journalctl -u {unit}"
                 )
             if (invocation := _invocation(unit)) != before:  # else somebody else was quicker
-                self._note.write_text(json.dumps({"unit": unit, "invocation": invocation}))
+                private.write(self._note, json.dumps({"unit": unit, "invocation": invocation}))
             return
-        with self.log.open("wb") as log:
+        with private.make_file(self.log).open("wb") as log:
             self._started = psutil.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        self._note.write_text(json.dumps(identify(self._started.pid)))
+        private.write(self._note, json.dumps(identify(self._started.pid)))
 
     @property
     def running(self) -> bool:
@@ -435,11 +474,14 @@ class Service:
         note = self._read_note()
         return note is not None and _is_ours(note)
 
-    def leave(self, *, end: bool = True) -> None:
-        """Stop being a user; with ``end`` the last one ends the engine and waits until it has gone."""
+    def leave(self, *, end: bool = True, within: float = START) -> None:
+        """Stop being a user; with ``end`` the last one ends the engine and waits until it has gone.
+
+        One that does not end ``within`` so many real seconds is killed.
+        """
         try:
             if end and self._users.try_acquire() and (note := self._read_note()) is not None:
-                self._stop(note)
+                self._stop(note, within)
                 self._note.unlink(missing_ok=True)
         finally:
             self._users.release()
@@ -455,12 +497,13 @@ class Service:
 
     def _read_note(self) -> dict[str, Any] | None:
         try:
-            note: dict[str, Any] = json.loads(self._note.read_text())
+            with private.PrivateFolder(self._note.parent) as folder:
+                note = folder.read_json(self._note.name)
         except (OSError, ValueError):
             return None
-        return note
+        return note if isinstance(note, dict) else None
 
-    def _stop(self, note: dict[str, Any]) -> None:
+    def _stop(self, note: dict[str, Any], within: float) -> None:
         if not _is_ours(note):
             return
         if "unit" in note:
@@ -471,7 +514,7 @@ class Service:
             process = own if own is not None and own.pid == pid else psutil.Process(pid)
             process.send_signal(signal.SIGTERM)
             try:
-                process.wait(START)
+                process.wait(within)
             except psutil.TimeoutExpired:
                 process.kill()
 

@@ -23,6 +23,10 @@ class EngineRefused(EngineNotFound):
     """A container engine is there, but does not let this user in."""
 
 
+class EngineTimeout(EngineNotFound):
+    """A container engine has stopped answering, for the rest of the session."""
+
+
 class ImageProblem(BgasyncError):
     """An image does not exist, cannot be built or lacks what a host needs."""
 

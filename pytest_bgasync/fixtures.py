@@ -70,7 +70,7 @@ def one_sentence() -> Iterator[None]:
 def bgasync_engine(pytestconfig: pytest.Config) -> Iterator[Engine]:
     """The container engine in use: ``client`` is a ``docker.DockerClient``, ``url`` its address."""
     with one_sentence():
-        engine = open_engine(pytestconfig.stash[SETTINGS].engine, pytestconfig.stash[NARRATOR])
+        engine = open_engine(pytestconfig.stash[SETTINGS], pytestconfig.stash[NARRATOR])
     try:
         yield engine
     finally:
@@ -117,7 +117,7 @@ def _bgasync_starter(pytestconfig: pytest.Config) -> Iterator[Starter]:
 @pytest.fixture(scope="session")
 def _bgasync_images(bgasync_engine: Engine, pytestconfig: pytest.Config) -> Iterator[Images]:
     settings = pytestconfig.stash[SETTINGS]
-    shelves = Shelves(*settings.other_engines)
+    shelves = Shelves(*settings.other_engines, answer=settings.boot)
     yield Images(bgasync_engine, pytestconfig.stash[NARRATOR], shelves)
     shelves.close()
 

@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 
 from pytest_bgasync.containers import Container
-from pytest_bgasync.errors import HostProblem
+from pytest_bgasync.errors import BgasyncError
 from pytest_bgasync.streams import CHUNK, Stream
 
 _SCRIPT = Path(__file__).parent / "guest" / "bridge.py"
@@ -49,7 +49,7 @@ class Forward:
         """Carry one connection until one of its ends closes."""
         self._ends.add(near)
         try:
-            with near, suppress(HostProblem, OSError):
+            with near, suppress(BgasyncError, OSError):
                 far = self._gateway.converse(self._command)
                 back = threading.Thread(target=_return, args=[far, near], daemon=True)
                 back.start()

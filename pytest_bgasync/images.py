@@ -18,6 +18,7 @@ from typing import Any
 from docker.errors import ImageNotFound
 from docker.utils import parse_repository_tag
 
+from pytest_bgasync import private
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import ImageProblem
@@ -115,7 +116,8 @@ class Images:
         self._progress(f"pulling {name}")
         try:
             repository, tag = parse_repository_tag(name)
-            return self._engine.patient_client(PULL).images.pull(repository, tag=tag or "latest")
+            images = self._engine.patient_client(PULL).images
+            return self._engine.during(lambda: images.pull(repository, tag=tag or "latest"))
         except FAILURES as error:
             raise ImageProblem(
                 f"image {name!r} is not in the engine and cannot be pulled ({reason(error)}):"
@@ -221,7 +223,7 @@ class Images:
             # Written line by line, with its owner: a sweep finds there what a build that was killed has left.
             with log.open("w", buffering=1) as stream:
                 stream.write(owner_label()[OWNER] + "\n")
-                for step in steps:
+                for step in self._engine.each(steps):
                     if deadline.passed:
                         raise ImageProblem(
                             f"image {tag} could not be built within {BUILD} s: see in its log what takes so long: {log}"
@@ -356,8 +358,11 @@ def _tag_name(text: str) -> str:
 
 def _log_file(tag: str) -> Path:
     folder = cache_folder() / "logs"
-    folder.mkdir(exist_ok=True)
-    return folder / f"{_tag_name(tag)}.log"
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return private.make_file(folder / f"{_tag_name(tag)}.log")
+    except OSError as error:
+        raise ImageProblem(f"image {tag} cannot be built without a log ({error}): see what is there") from None
 
 
 def _tail(log: Path) -> str:

@@ -5,20 +5,27 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
+from pytest_bgasync import private
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.errors import BgasyncError
 
 
 def cache_folder() -> Path:
-    """Return the folder for locks and logs, which outlive a run; it exists afterwards. Raises BgasyncError."""
+    """Return the folder for locks and logs, which outlive a run; it exists afterwards.
+
+    Nobody else can have written there. Raises BgasyncError.
+    """
     try:
         base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
         folder = Path(base) / "pytest-bgasync"
-        folder.mkdir(parents=True, exist_ok=True)
+        Path(base).mkdir(parents=True, exist_ok=True)
+        with suppress(FileExistsError):
+            folder.mkdir(mode=0o700)
+        private.PrivateFolder(folder).close()
     except (OSError, RuntimeError) as error:  # of a user without a home
         raise BgasyncError(
             f"there is no folder for locks and logs ({error}): name one that this user may write to in XDG_CACHE_HOME"
@@ -34,9 +41,12 @@ class FileLock:
         self._stream: IO[str] | None = None
 
     def try_acquire(self, *, shared: bool = False) -> bool:
-        """Take the lock, or change the kind of it, if nobody is in the way."""
+        """Take the lock, or change the kind of it, if nobody is in the way; raises BgasyncError."""
         if self._stream is None:
-            self._stream = self.path.open("a")
+            try:
+                self._stream = os.fdopen(private.opened(self.path, os.O_RDWR | os.O_CREAT), "a")
+            except OSError as error:
+                raise BgasyncError(f"{self.path} cannot be used as a lock ({error}): remove it") from None
         try:
             fcntl.flock(self._stream, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except BlockingIOError:

@@ -22,11 +22,11 @@ from pytest_bgasync.spec import LOCALHOST, WEBHOOKS, Spec
 from pytest_bgasync.sweep import sweep
 
 
-def open_engine(named: str | None, narrator: Narrator) -> Engine:
+def open_engine(settings: Settings, narrator: Narrator) -> Engine:
     """Return the engine, rid of what dead runs had left, which ``narrator`` is told; raises BgasyncError."""
     ansible_playbook()
     with narrator.during("looking for the container engine"):
-        engine = find(named=named)
+        engine = find(named=settings.engine, answer=settings.boot)
     try:
         for name in sweep(engine):
             narrator(f"removed what a dead run had left: {name}")

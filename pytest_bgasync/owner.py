@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import tempfile
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 
 from docker.errors import APIError
 
+from pytest_bgasync import private
 from pytest_bgasync.cleanups import CLEANUPS
 from pytest_bgasync.interrupts import INTERRUPTS
 from pytest_bgasync.processes import identify
@@ -54,7 +56,7 @@ def make_folder() -> Path:
     with INTERRUPTS.held():
         folder = Path(tempfile.mkdtemp(prefix=FOLDER, dir=usual if len(usual) <= LONGEST_PLACE else SHORT))
         CLEANUPS.add(folder, partial(shutil.rmtree, folder, ignore_errors=True))
-        (folder / OWNER).write_text(_label())
+        private.write(folder / OWNER, _label())
     return folder
 
 
@@ -66,3 +68,22 @@ def remove_folder(folder: Path) -> None:
 def places() -> set[Path]:
     """Return where ``make_folder`` makes them."""
     return {Path(tempfile.gettempdir()), SHORT}
+
+
+def own_folders(where: Iterable[Path]) -> list[Path]:
+    """Return what ``make_folder`` made there for this user, in order; nothing of other users is looked into."""
+    return sorted(path for path, status in _folders(where) if private.is_private(status))
+
+
+def others_folders(where: Iterable[Path]) -> int:
+    """Return how many folders with such a name are there that are not private ones of this user."""
+    return sum(not private.is_private(status) for _, status in _folders(where))
+
+
+def _folders(where: Iterable[Path]) -> Iterator[tuple[Path, os.stat_result]]:
+    for place in where:
+        with suppress(OSError), os.scandir(place) as entries:
+            for entry in entries:
+                if entry.name.startswith(FOLDER):
+                    with suppress(OSError):  # it has gone since
+                        yield Path(entry.path), entry.stat(follow_symlinks=False)

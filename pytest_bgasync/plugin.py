@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import sys
+import sysconfig
 import traceback
 import zlib
 from collections.abc import Generator, Iterator
@@ -53,6 +54,7 @@ _bgasync_ahead, _bgasync_images = fixtures._bgasync_ahead, fixtures._bgasync_ima
 _bgasync_starter = fixtures._bgasync_starter
 
 _HERE = Path(__file__).parent
+_LIBRARIES = {Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")}
 _MARKERS = (
     "bgasync(hosts=1, *, image=None, inventory=None, services=(), time_scale=None, strict=None, allow=()): the hosts of"
     " a test: a count, a list of names or a mapping from groups to names; their image (a name, or a folder with a"
@@ -301,9 +303,13 @@ def _accounted_if_it_fails(item: pytest.Item) -> Iterator[None]:
 def _drop_our_frames(error: BaseException | None) -> None:
     """Take our frames off errors of ours: the sentence is the explanation, only the author's frames are of use."""
     while error is not None:
+        frames = list(traceback.walk_tb(error.__traceback__))
+        paths = [set(Path(frame.f_code.co_filename).parents) for frame, _ in frames]
+        first = next((number for number, parents in enumerate(paths) if _HERE in parents), len(frames))
         own: TracebackType | None = None
-        for frame, line in reversed(list(traceback.walk_tb(error.__traceback__))):
-            if _HERE not in Path(frame.f_code.co_filename).parents:
+        for number, (frame, line) in reversed(list(enumerate(frames))):
+            # What libraries do for us are no frames of the author's either.
+            if number < first or not paths[number] & {_HERE, *_LIBRARIES}:
                 own = TracebackType(own, frame, frame.f_lasti, line)
         if own is not None and isinstance(error, BgasyncError):
             error.__traceback__ = own

@@ -8,10 +8,9 @@ import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
 
-from pytest_bgasync.files import write_whole
-from pytest_bgasync.owner import FOLDER, places
+from pytest_bgasync import private
+from pytest_bgasync.owner import own_folders, places
 
 #: How the names of networks and containers begin; those of kept containers go on with KEPT.
 PREFIX, KEPT = "bgasync-", "kept-"
@@ -82,25 +81,27 @@ class Record:
 
     def write(self, folder: Path) -> None:
         """Write it into the folder of the scenario."""
-        write_whole(folder / FILE, json.dumps(asdict(self)))
+        private.write(folder / FILE, json.dumps(asdict(self)))
 
 
 def records() -> Iterator[tuple[Path, Record]]:
-    """Return what is written down in the temporary folders of this machine that may be read, each with its folder."""
-    for path in sorted(path for place in places() for path in place.glob(f"{FOLDER}*/{FILE}")):
-        if (record := _read(path)) is not None:
-            yield path.parent, record
+    """Yield what this user's sessions have written down in temporary folders, each record with its folder."""
+    for folder in own_folders(places()):
+        if (record := _read(folder)) is not None:
+            yield folder, record
 
 
 def is_kept(folder: Path) -> Record | None:
     """Return the record of a folder whose scenario is kept; None of all others."""
-    record = _read(folder / FILE)
+    record = _read(folder)
     return record if record is not None and record.kept else None
 
 
-def _read(path: Path) -> Record | None:
+def _read(folder: Path) -> Record | None:
     try:
-        found: dict[str, Any] = json.loads(path.read_text())
-        return Record(**found)
+        with private.PrivateFolder(folder) as opened:
+            record = Record(**opened.read_json(FILE))
+        texts = (record.scenario, record.test, record.engine, *dict(record.hosts).values())
     except (OSError, ValueError, TypeError):
         return None
+    return record if all(isinstance(text, str) for text in texts) else None

@@ -12,14 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync import ssh, webhooks
+from pytest_bgasync import private, ssh, webhooks
 from pytest_bgasync.census import NOTES
 from pytest_bgasync.cleanups import CLEANUPS
 from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.containers import Container, File
 from pytest_bgasync.engine import FAILURES, Engine, reason
 from pytest_bgasync.errors import HostProblem
-from pytest_bgasync.files import write_whole
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import Jobs
 from pytest_bgasync.leftovers import end_processes
@@ -278,7 +277,8 @@ class Scenario:
         return {name: [*through, container] for name, container in self._record.hosts.items()}
 
     def _write_ssh_config(self) -> None:
-        write_whole(self.ssh_config, ssh.client_config(dict(self._addresses), self._key, self.control, self._proxies()))
+        text = ssh.client_config(dict(self._addresses), self._key, self.control, self._proxies())
+        private.write(self.ssh_config, text)
 
     def names_by_address(self) -> dict[str, str]:
         """Return the names of hosts and services that are up by their addresses."""
@@ -397,6 +397,7 @@ class Scenario:
         sure = Deadline(UNSURE)
 
         def decided() -> bool:
+            self.engine.check()
             if self._closing or container.ended:
                 return True
             address = self._reach.greeting(container, deadline, sure)
@@ -453,6 +454,7 @@ class Scenario:
         ready = Readiness(service, sandbox, plan.ready)
 
         def decided() -> bool:
+            self.engine.check()
             return self._closing or container.ended or ready()
 
         in_time = Deadline(plan.within).wait_for(decided, every=0.1)
@@ -480,6 +482,7 @@ class Scenario:
         container.tell(webhooks.order_for(certificate, [WEBHOOKS, *names, *others]))
 
         def decided() -> bool:
+            self.engine.check()
             return self._closing or container.ended or "ready" in container.output
 
         if not deadline.wait_for(decided) or container.ended:

@@ -7,8 +7,8 @@ from typing import Any
 
 from docker.errors import APIError, ImageNotFound
 
-from pytest_bgasync.engine import FAILURES, Engine, find, reason
-from pytest_bgasync.errors import EngineNotFound, ImageProblem
+from pytest_bgasync.engine import ANSWER, FAILURES, Engine, find, reason
+from pytest_bgasync.errors import EngineNotFound, EngineTimeout, ImageProblem
 
 #: Real seconds for an engine to say something while an image is copied.
 COPY = 600
@@ -17,7 +17,9 @@ COPY = 600
 class Shelves:
     """The other engines of a session, in two groups: those named before the engine in use, and those after it."""
 
-    def __init__(self, before: Sequence[str] = (), after: Sequence[str] = ()) -> None:
+    def __init__(self, before: Sequence[str] = (), after: Sequence[str] = (), answer: float = ANSWER) -> None:
+        """``answer`` is how many real seconds each may take to answer."""
+        self._answer = answer
         self._before = before
         self._after = after
         self._open: dict[str, Engine | None] = {}
@@ -36,16 +38,17 @@ class Shelves:
                 continue
             try:
                 image = engine.client.images.get(name)
+                if own is None or _content(image) != _content(own):
+                    progress(f"copying image {name} from {engine.url}")
+                    _copy(name, engine, to)
+                    return _get(to, name)
             except ImageNotFound:
                 continue
-            except FAILURES:  # it has gone: its own workers will say so
+            except (*FAILURES, EngineTimeout):  # it has gone: its own workers will say so
+                to.check()
                 self._open[url] = None
                 engine.close()
                 continue
-            if own is None or _content(image) != _content(own):
-                progress(f"copying image {name} from {engine.url}")
-                _copy(name, engine, to)
-                return _get(to, name)
             return own
         return own
 
@@ -59,7 +62,7 @@ class Shelves:
         """Return one of the engines; None if it does not answer: its own workers will say so."""
         if url not in self._open:
             try:
-                self._open[url] = find(named=url)
+                self._open[url] = find(named=url, answer=self._answer)
             except EngineNotFound:
                 self._open[url] = None
         return self._open[url]
@@ -84,7 +87,7 @@ def _content(image: Any) -> object:
 def _copy(name: str, source: Engine, to: Engine) -> None:
     reader, writer = source.patient_client(COPY), to.patient_client(COPY)
     try:
-        writer.images.load(reader.api.get_image(name))
+        to.during(lambda: writer.images.load(source.each(reader.api.get_image(name))))  # type: ignore[arg-type]
     except FAILURES as error:
         raise ImageProblem(
             f"image {name} could not be copied from the engine {source.url} to {to.url}: {reason(error)}"

@@ -7,7 +7,7 @@ import socket
 import ssl
 import struct
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -15,14 +15,20 @@ from pytest_bgasync.clock import Deadline
 
 #: How much is read at a time.
 CHUNK = 1 << 16
+#: Real seconds of silence after which is looked whether there is still somebody who could break it.
+CHECK = 0.5
 
 
 class Stream:
     """The streams of a process in a container. One thread may read while others write."""
 
-    def __init__(self, taken: Any) -> None:
-        """``taken`` is what the docker SDK returns, which differs between unix, tcp and TLS."""
+    def __init__(self, taken: Any, check: Callable[[], object] | None = None) -> None:
+        """``taken`` is what the docker SDK returns, which differs between unix, tcp and TLS.
+
+        ``check`` is called while nothing comes; what it raises, reading and writing raise.
+        """
         self._taken = taken
+        self._check = check
         self._socket: socket.socket = getattr(taken, "_sock", taken)
         # Nothing waits within recv and send: of TLS, both are not to be at work at the same time.
         self._socket.settimeout(0)
@@ -77,8 +83,15 @@ class Stream:
             wanted = select.POLLIN if isinstance(error, ssl.SSLWantReadError) else select.POLLOUT
         waiting = select.poll()
         waiting.register(self._socket, wanted)
-        if not waiting.poll(None if deadline is None else deadline.left * 1000):
-            raise TimeoutError
+        while True:
+            patience = [deadline.left] if deadline is not None else []
+            patience += [CHECK] if self._check is not None else []
+            if waiting.poll(min(patience) * 1000 if patience else None):
+                return
+            if deadline is not None and deadline.passed:
+                raise TimeoutError
+            if self._check is not None:
+                self._check()
 
 
 def _read_with_the_headers(taken: Any) -> bytes:

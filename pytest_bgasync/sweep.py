@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 import re
-import shutil
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
@@ -16,12 +14,15 @@ from typing import Any
 
 from pytest_bgasync.engine import FAILURES, Engine
 from pytest_bgasync.locks import cache_folder
-from pytest_bgasync.owner import FOLDER, OWNER, containers, places
+from pytest_bgasync.owner import OWNER, containers, own_folders, places
+from pytest_bgasync.private import PrivateFolder, parse
 from pytest_bgasync.processes import is_alive, of_another_boot
 from pytest_bgasync.records import Name, Record, is_kept, network_name, parse_name
 
 #: Seconds after which an unused thing of a run that cannot be asked about counts as left behind.
 ABANDONED = 3600
+#: How many bytes of the log of a build are read; longer ones are left alone.
+LONGEST_LOG = 64 << 20
 #: How a build says which image a step began with or has made.
 _IMAGE = re.compile(r" ---> ([0-9a-f]{12})")
 
@@ -75,19 +76,24 @@ def _found(engine: Engine, may_go: Callable[[str], bool]) -> Iterator[Left]:
 def _folders(engine: Engine) -> Iterator[Left]:
     """Yield the folders of dead runs; that of a kept scenario once its containers have gone from the engine."""
     found: list[tuple[Path, Record | None]] = []
-    for note in [note for place in places() for note in place.glob(f"{FOLDER}*/{OWNER}")]:
-        with suppress(OSError):
+    for folder in own_folders(places()):
+        with suppress(OSError), PrivateFolder(folder) as opened:
             # In this order: once it is dead a run keeps nothing more.
-            dead = _dead(note.read_text(), note.stat().st_mtime)
-            record = is_kept(note.parent)
+            dead = _dead(opened.read(OWNER), opened.check(OWNER))
+            record = is_kept(folder)
             if dead or record is not None:
-                found.append((note.parent, record))
+                found.append((folder, record))
     # Now, when the records are read: a run writes down that it keeps its hosts while it has them.
     names = _names(engine) if any(record for _, record in found) else None
     there = None if names is None else {name.scenario for name in names}
     for folder, record in found:
         if record is None or (there is not None and record.engine == engine.url and record.scenario not in there):
-            yield Left(f"folder {folder}", partial(shutil.rmtree, folder, ignore_errors=True))
+            yield Left(f"folder {folder}", partial(_remove_folder, folder))
+
+
+def _remove_folder(folder: Path) -> None:
+    with PrivateFolder(folder) as opened:
+        opened.remove()
 
 
 def _names(engine: Engine) -> list[Name] | None:
@@ -141,10 +147,12 @@ def _images(client: Any) -> Iterator[Left]:
 def _builds(client: Any) -> Iterator[Left]:
     """Yield what killed builds of authors' folders have left, by their logs: such images carry no label of ours."""
     made: set[str] = set()
-    for log in (cache_folder() / "logs").glob("*.log"):
-        label, _, steps = log.read_text(errors="replace").partition("\n")
-        if _dead(label, log.stat().st_mtime):
-            made.update(made_by(steps))
+    with PrivateFolder(cache_folder() / "logs") as logs:
+        for name in logs.names():
+            with suppress(OSError):
+                label, _, steps = logs.read(name, LONGEST_LOG).partition("\n")
+                if name.endswith(".log") and _dead(label, logs.check(name)):
+                    made.update(made_by(steps))
     if not made:
         return
     for image in client.api.images(filters={"dangling": True}):
@@ -179,13 +187,13 @@ def _dead(label: str, created: float, *, unused: bool | None = None) -> bool:
     is not in use. Where that is not known either, it is what was there before this machine was started.
     """
     try:
-        who = json.loads(label)
+        who = parse(label)
         if (alive := is_alive(who)) is not None:
             return not alive
         if unused is None:
             unused = of_another_boot(who)
         return unused and time.time() - created > ABANDONED
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError):
         return False  # not written by us
 
 

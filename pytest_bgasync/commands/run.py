@@ -155,11 +155,11 @@ def parse_hosts(words: Sequence[str]) -> int | list[str] | dict[str, list[str]]:
 def _scenario(spec: Spec, settings: Settings, folders: Sequence[Path], tell: Narrator) -> Iterator[Scenario]:
     """Give the hosts, up; they go with the block unless they are kept."""
     with ExitStack() as stack:
-        engine = stack.enter_context(closing(open_engine(settings.engine, tell)))
+        engine = stack.enter_context(closing(open_engine(settings, tell)))
         keys = make_folder()
         stack.callback(remove_folder, keys)
         key = make_key(keys)
-        shelves = stack.enter_context(closing(Shelves(*settings.other_engines)))
+        shelves = stack.enter_context(closing(Shelves(*settings.other_engines, answer=settings.boot)))
         images = Images(engine, tell, shelves)
         with tell.during("getting the images"):
             wanted: Wanted = wanted_for(spec, images.host_image, [], folders, settings)

@@ -8,9 +8,12 @@ from argparse import ArgumentParser, Namespace
 from contextlib import closing
 
 from pytest_bgasync.engine import find
-from pytest_bgasync.errors import AnsibleProblem, HostProblem
+from pytest_bgasync.errors import AnsibleProblem, HostProblem, NotThere
 from pytest_bgasync.guests import choose, guests
+from pytest_bgasync.owner import others_folders, places
+from pytest_bgasync.private import PrivateFolder
 from pytest_bgasync.records import parse_name, records
+from pytest_bgasync.tasks import number_of
 
 NAME = "shell"
 HELP = "get into a host that was kept or whose test is running, or run a command there"
@@ -36,11 +39,19 @@ def work(chosen: Namespace) -> int:
         for host, container in record.hosts.items()
         if (name := parse_name(container)) is not None
     }
-    name = choose([f"{one} ({record.test})" for one, (_, record, _) in hosts.items()], chosen.name, list(hosts))
+    try:
+        name = choose([f"{one} ({record.test})" for one, (_, record, _) in hosts.items()], chosen.name, list(hosts))
+    except NotThere as problem:
+        raise NotThere(f"{problem}{_not_believed()}") from None
     folder, record, host = hosts[name]
     with closing(find(named=record.engine)) as engine:
         if not any(guest.container == name.container for guest in guests(engine, known)):
             raise HostProblem(f"host {name} has gone: bgasync clean removes what is left of it")
+    try:
+        with PrivateFolder(folder) as opened:
+            opened.check("ssh_config")
+    except OSError as error:
+        raise HostProblem(f"host {name} cannot be entered ({error}): see what has changed in {folder}") from None
     words = chosen.rest
     command = words if len(words) == 1 else [shlex.join(words)] if words else []
     terminal = [] if command else ["-t"]
@@ -48,3 +59,9 @@ def work(chosen: Namespace) -> int:
         os.execvp("ssh", ["ssh", *terminal, "-F", str(folder / "ssh_config"), host, "--", *command])
     except OSError as error:
         raise AnsibleProblem(f"ssh cannot be started ({error.strerror}): install OpenSSH's client") from None
+
+
+def _not_believed() -> str:
+    """Return what to say of folders that somebody else has put where kept hosts have theirs; nothing without any."""
+    number = others_folders(places())
+    return f" (what other users can have written is not believed: {number_of(number, 'folder')})" if number else ""

@@ -10,6 +10,7 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from docker.errors import DockerException
 
 from pytest_bgasync import engine
 from pytest_bgasync.engine import find
-from pytest_bgasync.errors import EngineMissing, EngineNotFound, EngineRefused
+from pytest_bgasync.errors import EngineMissing, EngineNotFound, EngineRefused, EngineTimeout
 from pytest_bgasync.locks import FileLock
 from pytest_bgasync.processes import identify
 
@@ -37,6 +38,7 @@ class Machine:
     sockets: list[str] = field(default_factory=list)
     answering: list[str] = field(default_factory=list)
     refusing: list[str] = field(default_factory=list)
+    hanging: list[str] = field(default_factory=list)
     context: str | None = None
     asked: list[str] = field(default_factory=list)
     containers: list[SimpleNamespace] = field(default_factory=list)
@@ -45,6 +47,8 @@ class Machine:
         self.asked.append(url)
         if url in self.refusing:
             raise DockerException("Error while fetching server API version: PermissionError(13, 'Permission denied')")
+        if url in self.hanging:
+            raise DockerException("Error while fetching server API version: UnixHTTPConnectionPool: Read timed out.")
         if url not in self.answering:
             raise DockerException("Error while fetching server API version: nobody there\nmore")
 
@@ -420,3 +424,83 @@ def test_a_context_that_is_named_has_to_be_there(machine: Machine) -> None:
         " beside docker's folder contexts there must be a config.json, {} will do"
     )
     assert unused()
+
+
+@pytest.mark.parametrize("spoil", ["foreign", "link", "fifo", "sparse", "deep", "list"])
+def test_a_note_that_is_not_ours_ends_no_process(machine: Machine, cache: Path, spoil: str) -> None:
+    machine.sockets = machine.answering = [SYSTEM]
+    note = cache / "engine.json"
+    with subprocess.Popen(["sleep", "600"]) as other:
+        taken = find(machine.environ)
+        note.write_text(json.dumps(identify(other.pid)))
+        if spoil == "foreign":
+            os.chown(note, 65534, 65534) if os.getuid() == 0 else note.chmod(0o666)
+        elif spoil == "link":
+            note.rename(cache / "elsewhere")
+            note.symlink_to("elsewhere")
+        elif spoil == "fifo":
+            note.unlink()
+            os.mkfifo(note)
+        elif spoil == "sparse":
+            os.truncate(note, 1 << 30)
+        else:
+            note.write_text("[" * 500_000 if spoil == "deep" else "[]")
+        taken.close()
+        assert other.poll() is None
+        other.kill()
+
+
+def test_beside_one_that_hangs_none_is_started(
+    machine: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path / "dockerd", f"touch {tmp_path}/started\n")
+    machine.sockets = machine.hanging = [SYSTEM]
+    with pytest.raises(EngineTimeout, match=rf"^the container engine at {SYSTEM} has not answered for 7 s, so this"):
+        find(machine.environ, answer=7)
+    assert machine.asked == [SYSTEM]
+    assert not (tmp_path / "started").exists()
+    assert unused()
+
+
+def test_another_is_taken_where_the_first_hangs(machine: Machine) -> None:
+    machine.sockets, machine.hanging, machine.answering = [SYSTEM, PODMAN], [SYSTEM], [PODMAN]
+    assert found(machine.environ) == PODMAN
+
+
+def test_one_that_was_started_may_hang_at_first(
+    machine: Machine, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path / "dockerd", "exec sleep 600\n")
+    machine.sockets, ping = [SYSTEM], machine.ping
+
+    def answers_the_third_time(url: str) -> None:
+        started = (cache / "engine.json").exists()
+        machine.hanging = [SYSTEM] if started and len(machine.asked) < 4 else []
+        machine.answering = [SYSTEM] if started else []
+        ping(url)
+
+    monkeypatch.setattr(machine, "ping", answers_the_third_time)
+    assert found(machine.environ) == SYSTEM
+    assert len(machine.asked) > 4
+
+
+def test_one_that_was_started_and_hangs_is_killed(
+    machine: Machine, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path / "dockerd", "exec sleep 600\n")
+    machine.sockets, ping = [SYSTEM], machine.ping
+
+    def answers_once_started(url: str) -> None:
+        machine.answering = [SYSTEM] if (cache / "engine.json").exists() else []
+        ping(url)
+
+    monkeypatch.setattr(machine, "ping", answers_once_started)
+    monkeypatch.setattr(engine, "BUSY", 0.5)
+    taken = find(machine.environ)
+    daemon = psutil.Process(json.loads((cache / "engine.json").read_text())["pid"])
+    daemon.suspend()
+    taken._heartbeat.stopped = True
+    begun = time.monotonic()
+    taken.close()
+    daemon.wait(20)
+    assert time.monotonic() - begun < engine.START / 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import time
@@ -114,3 +115,31 @@ def test_a_cache_folder_that_cannot_be_made_is_told_with_the_cure(
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     with pytest.raises(BgasyncError, match=r"no folder for locks and logs \(.*: name one .* in XDG_CACHE_HOME$"):
         cache_folder()
+
+
+@pytest.mark.parametrize("spoil", ["give away", "open", "link"])
+def test_a_cache_folder_of_others_is_refused(cache: Path, spoil: str) -> None:
+    made = cache_folder()
+    assert (made, made.stat().st_mode & 0o777) == (cache, 0o700)
+    if spoil == "link":
+        cache.rename(cache.with_name("elsewhere"))
+        cache.symlink_to("elsewhere")
+    elif spoil == "give away" and os.geteuid() == 0:
+        os.chown(cache, 65534, 65534)
+    else:
+        cache.chmod(0o770)
+    said = rf"no folder for locks and logs \(.*{cache}.*: name one .* in XDG_CACHE_HOME$"
+    with pytest.raises(BgasyncError, match=said):
+        FileLock("x")
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo"])
+def test_what_is_no_file_is_no_lock(cache: Path, tmp_path: Path, kind: str) -> None:
+    lock = FileLock("x")
+    if kind == "link":
+        lock.path.symlink_to(tmp_path / "victim")
+    else:
+        os.mkfifo(lock.path)
+    with pytest.raises(BgasyncError, match=rf"^{cache}/x.lock cannot be used as a lock \(.*\): remove it$"):
+        lock.try_acquire()
+    assert not (tmp_path / "victim").exists()

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +15,7 @@ import pytest
 from pytest_bgasync import owner
 from pytest_bgasync.errors import Ambiguous, NotThere
 from pytest_bgasync.guests import choose, told
-from pytest_bgasync.owner import make_folder
+from pytest_bgasync.owner import make_folder, others_folders, own_folders
 from pytest_bgasync.records import (
     FILE,
     HOLD,
@@ -64,6 +67,48 @@ def test_a_record_is_read_as_it_was_written_and_what_is_none_is_passed_over(temp
     replace(RECORD, kept=True).write(folder)
     assert is_kept(folder) == replace(RECORD, kept=True)
     assert folder.parent == temporary
+
+
+def test_folders_of_others_are_not_believed(temporary: Path) -> None:
+    mine = make_folder()
+    RECORD.write(mine)
+    for name in ("bga-link", "bga-open", "bga-foreign"):
+        shutil.copytree(mine, temporary / name)
+    (temporary / "bga-open").chmod(0o770)
+    shutil.move(temporary / "bga-link", temporary / "elsewhere")
+    (temporary / "bga-link").symlink_to(temporary / "elsewhere")
+    if os.geteuid() == 0:
+        os.chown(temporary / "bga-foreign", 65534, 65534)
+    else:
+        (temporary / "bga-foreign").chmod(0o777)
+    assert list(records()) == [(mine, RECORD)]
+    assert own_folders([temporary]) == [mine]
+    assert others_folders([temporary]) == 3
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda path: path.rename(path.parent / "x").with_name(FILE).symlink_to("x"),
+        lambda path: (path.unlink(), os.mkfifo(path)),  # type: ignore[func-returns-value]
+        lambda path: path.chmod(0o620),
+        lambda path: os.truncate(path, 1 << 30),
+        lambda path: path.write_text("[" * 500_000),
+        lambda path: path.write_text(path.read_text().replace("unix:///engine", "x").replace('"x"', "7")),
+        pytest.param(
+            lambda path: os.chown(path, 65534, 65534),
+            marks=pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away"),
+        ),
+    ],
+    ids=["link", "fifo", "writable", "sparse", "deep", "types", "foreign"],
+)
+def test_a_record_that_cannot_be_believed_is_none(spoil: Callable[[Path], object]) -> None:
+    folder = make_folder()
+    replace(RECORD, kept=True).write(folder)
+    assert is_kept(folder) is not None
+    spoil(folder / FILE)
+    assert list(records()) == []
+    assert is_kept(folder) is None
 
 
 @pytest.mark.parametrize(("said", "stays"), [("", False), ("other\n", False), ("keep\n", True)])

@@ -318,3 +318,32 @@ def test_a_process_that_may_not_be_looked_at_is_not_dead(monkeypatch: pytest.Mon
     assert is_alive(who) is False
     monkeypatch.setattr(os, "kill", refuse)
     assert is_alive(who) is None
+
+
+@pytest.mark.parametrize("kind", ["foreign", "open", "link", "fifo", "sparse", "deep"])
+def test_folders_that_are_not_ours_are_passed_over(temporary: Path, kind: str) -> None:
+    outside, folder = temporary / "outside", make_folder()
+    (folder / OWNER).write_text(DEAD)
+    KEPT.write(folder)
+    if kind == "foreign":
+        os.chown(folder, 65534, 65534) if os.geteuid() == 0 else folder.chmod(0o777)
+    elif kind == "open":
+        folder.chmod(0o770)
+    elif kind == "link":
+        folder.rename(outside)
+        folder.symlink_to(outside)
+    else:
+        (folder / OWNER).unlink()
+        if kind == "fifo":
+            os.mkfifo(folder / OWNER)
+        else:
+            (folder / OWNER).write_text("[" * 500_000 if kind == "deep" else "")
+            os.truncate(folder / OWNER, 1 << 30) if kind == "sparse" else None
+    (folder / "scenario.json").unlink()
+    assert swept() == []
+    assert folder.is_dir()
+
+
+@pytest.mark.parametrize("label", ["[" * 500_000, '{"pid": 1e999}', "[]", "1"])
+def test_labels_that_we_have_not_written_mean_nothing(label: str) -> None:
+    assert swept(network=Thing(label, OLD)) == []

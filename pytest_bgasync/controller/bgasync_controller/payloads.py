@@ -10,6 +10,7 @@ import hashlib
 import os
 import pickle
 import shutil
+import stat
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator
@@ -45,8 +46,9 @@ def install(folder: str | None) -> None:
 def _private(folder: str) -> bool:
     """Say whether nobody else can have put anything there: what is read may do anything."""
     with suppress(OSError):
-        status = os.stat(folder)
-        return status.st_uid == os.getuid() and not status.st_mode & 0o022
+        status = os.lstat(folder)
+        ours = status.st_uid == os.getuid() and not status.st_mode & 0o022
+        return ours and stat.S_ISDIR(status.st_mode)
     return True
 
 
