@@ -134,7 +134,7 @@ class AuditItem(pytest.Item):
         return self.path, None, f"audit of {self.path.name}"
 
     def warnings(self) -> list[str]:
-        """Return the findings of a playbook that passes."""
+        """Return what is told of a playbook that passes."""
         told = self.told()
         return [] if told.fails else self._lines(told)
 
@@ -147,7 +147,11 @@ class AuditItem(pytest.Item):
         return stash[_TOLD][self.path]
 
     def _lines(self, told: Told) -> list[str]:
-        return [line(finding, self.config.stash[_TARGETS].root) for finding in told.findings]
+        return [
+            *told.unread,
+            *(line(finding, self.config.stash[_TARGETS].root) for finding in told.findings),
+            *told.warned,
+        ]
 
 
 def tell(terminalreporter: pytest.TerminalReporter, playbooks: Path, targets: Targets) -> None:
