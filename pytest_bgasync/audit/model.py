@@ -164,6 +164,8 @@ class Task:
     scopes: Sequence[Scope]
     words: frozenset[str]
     """All words in it that could be names of variables."""
+    has_job: bool
+    """Whether it says anything of a job of its own, or asks for one."""
     blocks: Sequence[tuple[Block, str]] = ()
     """The blocks with rescue or always around it, outermost first, and in which part of each it stands."""
     handler: bool = False

@@ -52,7 +52,7 @@ class Plays(Results):
 
     def concerns_jobs(self, task: Task) -> bool:
         """Say whether a task has a job, asks for one, or may name the result of one: of others nothing can be said."""
-        if _has_job(task):
+        if task.has_job:
             return True
         words, conditions = self._results_of_jobs
         return not words.isdisjoint(task.words) or any(id(scope) in conditions for scope in task.scopes)
@@ -60,7 +60,7 @@ class Plays(Results):
     @cached_property
     def _results_of_jobs(self) -> tuple[set[str], set[int]]:
         """All words that may lead to the result of a job, and the scopes whose conditions have one of them."""
-        words = {name for task in self.tasks if _has_job(task) and (name := registers(task))}
+        words = {name for task in self.tasks if task.has_job and (name := registers(task))}
         if not words:
             return words, set()
         scopes = {id(scope): scope for task in self.tasks for scope in task.scopes}
@@ -212,11 +212,6 @@ class Plays(Results):
         if isinstance(plain, bool | int | float):
             return jinja.Const(plain)
         return templates.condition(plain) if isinstance(plain, str) and plain.strip() else None
-
-
-def _has_job(task: Task) -> bool:
-    """Say whether a task says anything of a job of its own, or asks for one."""
-    return task.action == "async_status" or not task.scopes[-1].pairs.keys().isdisjoint(("async", "poll"))
 
 
 def of_jobs(result: Result, plays: Plays) -> bool:

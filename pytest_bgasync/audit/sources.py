@@ -43,6 +43,8 @@ class Piece:
     """All words in it; none for a block, whose tasks have their own."""
     sets: frozenset[str]
     """The variables that it registers or sets."""
+    has_job: bool
+    """Whether it says anything of a job of its own, or asks for one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -203,7 +205,8 @@ def _piece(file: Path, node: Node) -> Piece:
         sets |= action.args.keys()
     block = _block(parts) if is_block else None
     said = frozenset[str]() if is_block else words(node)
-    return Piece(node, parts, text(parts.get("name")), action, block, scope, said, frozenset(sets))
+    has_job = action is not None and (action.name == "async_status" or "async" in parts or "poll" in parts)
+    return Piece(node, parts, text(parts.get("name")), action, block, scope, said, frozenset(sets), has_job)
 
 
 def _block(parts: Mapping[str, Node]) -> Block | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,8 +20,7 @@ _MAIN = dict.fromkeys(("tasks", "vars", "defaults", "handlers"), "main")
 MOST_TASKS, MOST_DEEP = 100_000, 100
 _ROLE_KEYWORDS = frozenset({"role", "name", "src", "version", "scm"})
 #: Tasks that count each time a handler comes to them, whatever has been registered: they take time, or end nothing.
-_COUNTS = frozenset({"pause", "wait_for", "meta", "async_status"})
-_JOB = ("async", "poll")
+_COUNTS = frozenset({"pause", "wait_for", "meta"})
 
 
 @dataclass(frozen=True)
@@ -46,17 +45,23 @@ class _Around:
 
 @dataclass(eq=False)
 class _Handler:
-    """An entry of a list of handlers. It is read where it is first flushed, and again where that can matter."""
+    """An entry of a list of handlers, at one of the places where a play may come to it."""
 
     piece: Piece | None
     """None for a file of handlers that cannot be read."""
     around: _Around
     read_at: int = -1
-    """How many tasks there were when it had been read."""
-    words: frozenset[str] = frozenset()
-    """The words in it and in the conditions around it."""
-    counts: bool = False
-    """Whether it counts each time it is reached, as a launch does."""
+    """How many tasks there were when it was read here last, or found not to matter."""
+
+
+@dataclass(frozen=True)
+class _Handled:
+    """What is known of a handler that has been read once."""
+
+    words: frozenset[str]
+    """The words in it, in the conditions around it, and in the variables that these name."""
+    counts: bool
+    """Whether it counts each time a play comes to it, as a launch does."""
 
 
 _Handlers = list[_Handler]
@@ -119,8 +124,9 @@ class _Walker:
         self._path = path
         self._sources = sources
         self._folders = sources.role_folders(path)
-        self._set_at: dict[str, int] = {}
-        """The number of the last task that has registered or set a variable."""
+        self._handled: dict[Piece, _Handled] = {}
+        self._jobs_at: dict[str, int] = {}
+        """The number of the last task that has set each variable with the result of a job."""
 
     def playbook(self, path: Path, document: Node | None, outer: tuple[Scope, ...], within: tuple[Path, ...]) -> None:
         for node in entries(document):
@@ -189,18 +195,26 @@ class _Walker:
         return [_Handler(piece, around) for piece in self._sources.pieces(file, node)]
 
     def _flush(self, handlers: _Handlers) -> None:
-        """Read handlers where a play comes to them: all for the first time, later those for which that can matter."""
+        """Read the handlers that a play comes to: each once, and again where it can have to do with a job."""
         for one in handlers:
             if one.piece is None:
                 self._lost()
-            elif one.read_at < 0 or one.counts or any(self._set_at.get(w, -1) >= one.read_at for w in one.words):
+            elif self._matters(one.piece, one):
                 first, lost = len(self.tasks), len(self.unresolved)
                 self._entry(one.piece, one.around, handlers=[])
-                made = self.tasks[first:]
-                conditions = (scope.asked for task in made for scope in task.scopes)
-                one.words = frozenset[str]().union(*(task.words for task in made), *conditions)
-                one.counts = len(self.unresolved) > lost or any(map(_counts, made))
-                one.read_at = len(self.tasks)
+                if one.piece not in self._handled:
+                    made = self.tasks[first:]
+                    counts = len(self.unresolved) > lost or any(map(_counts, made))
+                    self._handled[one.piece] = _Handled(_named(made), counts)
+            one.read_at = len(self.tasks)
+
+    def _matters(self, piece: Piece, one: _Handler) -> bool:
+        """Say whether a handler is new, counts each time, or may name a job that was launched since."""
+        known = self._handled.get(piece)
+        if known is None or known.counts:
+            return True
+        words = known.words.union(*(scope.asked for scope in one.around.scopes)) if self._jobs_at else ()
+        return any(self._jobs_at.get(word, -2) >= one.read_at for word in words)
 
     def _list(self, node: Node | None, around: _Around, handlers: _Handlers) -> None:
         for piece in self._sources.pieces(around.file, node):
@@ -224,7 +238,7 @@ class _Walker:
 
     def _task(self, piece: Piece, action: Action, around: _Around) -> None:
         number = len(self.tasks)
-        self._set_at.update(dict.fromkeys(piece.sets, number))
+        self._jobs_at.update({name: number for name in piece.sets if piece.has_job or name in self._jobs_at})
         self.tasks.append(
             Task(
                 number=number,
@@ -237,6 +251,7 @@ class _Walker:
                 play=around.play,
                 scopes=(*around.scopes, piece.scope),
                 words=piece.words,
+                has_job=piece.has_job,
                 blocks=around.blocks,
                 handler=around.handler,
                 maybe=around.maybe or around.handler,
@@ -351,7 +366,19 @@ class _Walker:
 
 def _counts(task: Task) -> bool:
     """Say whether a handler counts each time it is reached, whatever has been registered since."""
-    return task.action in _COUNTS or not task.scopes[-1].pairs.keys().isdisjoint(_JOB)
+    return task.has_job or task.action in _COUNTS
+
+
+def _named(tasks: Sequence[Task]) -> frozenset[str]:
+    """Return the words in tasks, in the conditions around them, and in the variables that these name."""
+    scopes = {id(scope): scope for task in tasks for scope in task.scopes}.values()
+    words = set[str]().union(*(task.words for task in tasks), *(scope.asked for scope in scopes))
+    more = words
+    while more:
+        said = (scope.said[name] for scope in scopes for name in more & scope.said.keys())
+        more = set[str]().union(*said) - words
+        words |= more
+    return frozenset(words)
 
 
 def _scope(file: Path, node: Node, variables: Mapping[str, Node]) -> Scope:
