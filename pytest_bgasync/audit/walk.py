@@ -17,7 +17,7 @@ from pytest_bgasync.nodes import entries, keys, pairs, text
 #: The file of a role that is read in each of its folders where an include says no other.
 _MAIN = dict.fromkeys(("tasks", "vars", "defaults", "handlers"), "main")
 #: Files that include each other in turn could be read for ever.
-MOST_TASKS, MOST_DEEP = 100_000, 100
+MOST_TASKS, MOST_DEEP = 20_000, 100
 _ROLE_KEYWORDS = frozenset({"role", "name", "src", "version", "scm"})
 #: Tasks that count each time a handler comes to them, whatever has been registered: they take time, or end nothing.
 _COUNTS = frozenset({"pause", "wait_for", "meta"})
