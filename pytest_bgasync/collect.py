@@ -93,7 +93,15 @@ class Auditing:
         self._targets = config.stash[_TARGETS] = find_targets(config, settings)
 
     def pytest_collect_file(self, file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
-        return Playbook.from_parent(parent, path=file_path) if self._targets.has(file_path) else None
+        if not self._targets.has(file_path):
+            return None
+        # A playbook is a file: the Python package that its folder may be is not imported for it, as for a test.
+        outside = next(node for node in parent.iter_parents() if not isinstance(node, pytest.Package))
+        return Playbook.from_parent(outside, path=file_path)
+
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Put playbooks last: between the tests of a package one would end what they share."""
+        items.sort(key=lambda item: isinstance(item, AuditItem))
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -134,7 +142,7 @@ class AuditItem(pytest.Item):
         return self.path, None, f"audit of {self.path.name}"
 
     def warnings(self) -> list[str]:
-        """Return the findings of a playbook that passes."""
+        """Return what is told of a playbook that passes."""
         told = self.told()
         return [] if told.fails else self._lines(told)
 
@@ -147,7 +155,11 @@ class AuditItem(pytest.Item):
         return stash[_TOLD][self.path]
 
     def _lines(self, told: Told) -> list[str]:
-        return [line(finding, self.config.stash[_TARGETS].root) for finding in told.findings]
+        return [
+            *told.unread,
+            *(line(finding, self.config.stash[_TARGETS].root) for finding in told.findings),
+            *told.warned,
+        ]
 
 
 def tell(terminalreporter: pytest.TerminalReporter, playbooks: Path, targets: Targets) -> None:

@@ -15,7 +15,7 @@ from yaml.constructor import ConstructorError, SafeConstructor
 from yaml.nodes import CollectionNode, MappingNode, Node, ScalarNode, SequenceNode
 
 #: The loader in C, as Ansible takes it where it is there: ten times faster.
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _PLAIN = tuple(f"tag:yaml.org,2002:{kind}" for kind in ("bool", "int", "float", "null", "str"))
 _MERGE = "tag:yaml.org,2002:merge"
 _VAULT = "$ANSIBLE_VAULT"
@@ -32,7 +32,7 @@ class NotYaml(ValueError):
 def compose(text: str) -> Node | None:
     """Return the root of a document, None for an empty one; raises NotYaml."""
     try:
-        document: Node | None = yaml.compose(text, Loader=_LOADER)
+        document: Node | None = yaml.compose(text, Loader=LOADER)
         _raise_if_endless(document, set())
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import configparser
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
-from yaml.nodes import MappingNode, Node
+from yaml.nodes import Node
 
-from pytest_bgasync.nodes import compose, keys, pairs, read
+from pytest_bgasync.audit.words import words
+from pytest_bgasync.nodes import pairs
 
 _ENDINGS = ("", ".yml", ".yaml", ".json")
 
@@ -85,9 +87,14 @@ class Inventory:
     variables: Mapping[str, Sequence[tuple[bool, Node]]]
     opaque: bool
 
+    @cached_property
+    def said(self) -> Mapping[str, frozenset[str]]:
+        """The words in all values of each variable."""
+        return {name: words(*(value for _, value in values)) for name, values in self.variables.items()}
 
-def inventory(playbook: Path, root: Path) -> Inventory:
-    """Return what is in the files of group_vars and host_vars."""
+
+def inventory(playbook: Path, root: Path, read: Callable[[Path], Node | None]) -> Inventory:
+    """Return what is in the files of group_vars and host_vars; ``read`` returns None for one that cannot be read."""
     found: dict[str, list[tuple[bool, Node]]] = {}
     opaque = False
     for place in _inventories(playbook, root):
@@ -115,20 +122,3 @@ def _inventories(playbook: Path, root: Path) -> Iterable[Path]:
     for path in _paths(configuration(playbook, root), "inventory", ","):
         found.append(path if is_folder(path) else path.parent)
     return dict.fromkeys(found)
-
-
-def role_variables(folder: Path, stem: str) -> Mapping[str, Node] | None:
-    """Return the variables in a file of a role; None where it cannot be read, or they are in a folder of that name."""
-    path = first(folder, stem)
-    return None if path is None and (stem != "main" or is_folder(folder / stem)) else variables(path)
-
-
-def variables(path: Path | None) -> Mapping[str, Node] | None:
-    """Return the variables of a file, none without one; None where it cannot be read, as when it is encrypted."""
-    if path is None:
-        return {}
-    try:
-        document = compose(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return keys(document) if document is None or isinstance(document, MappingNode) else None

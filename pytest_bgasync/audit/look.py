@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_bgasync.audit.model import Finding, Place, Rule, Severity, Task
-from pytest_bgasync.audit.noqa import ALL, silenced
+from pytest_bgasync.audit.model import Finding, Place, Rule, Severity, Task, Unread
+from pytest_bgasync.audit.noqa import ALL
 from pytest_bgasync.audit.plays import Plays
-from pytest_bgasync.audit.rules import RULES
+from pytest_bgasync.audit.rules import ABOUT_JOBS, RULES
+from pytest_bgasync.audit.sources import Sources
 from pytest_bgasync.audit.walk import walk
 
 CRASHED = "this is a fault of pytest-bgasync: report it with the playbook; bgasync_audit_ignore leaves the rule out"
@@ -17,31 +18,36 @@ CRASHED = "this is a fault of pytest-bgasync: report it with the playbook; bgasy
 
 @dataclass(frozen=True)
 class Audit:
-    """What was found in a playbook, in the order of files and lines; ``imported`` are the playbooks in it."""
+    """What was found in a playbook, in the order of files and lines, and what was not read.
+
+    ``imported`` are the playbooks in it.
+    """
 
     findings: Sequence[Finding]
+    unread: Sequence[Unread]
     imported: frozenset[Path]
 
 
-def look(path: Path, root: Path, rules: Sequence[Rule] = RULES) -> Audit:
-    """Return what rules find in a playbook and all that it includes; raises OSError and NotYaml.
+def look(path: Path, root: Path, rules: Sequence[Rule] = RULES, sources: Sources | None = None) -> Audit:
+    """Return what rules find in a playbook and all that it includes; raises OSError and ValueError, NotYaml among them.
 
-    Roles and group_vars are looked for beside the playbook, and in ``root``.
+    Roles and group_vars are looked for beside the playbook, and in ``root``. ``sources`` is what other playbooks of
+    the same root have been read from; what they share is not read twice.
     """
-    book = walk(path, root)
+    sources = sources or Sources(root)
+    book = walk(path, sources)
     plays = Plays(book)
+    concerned = [task for task in plays.tasks if plays.concerns_jobs(task)]
     told: dict[tuple[str, Place, str], Finding] = {}  # a crash is told beside what was found before it
-    noqa: dict[Path, Mapping[int, frozenset[str]]] = {}
     for rule in rules:
-        for task in plays.tasks:
+        for task in concerned if rule.ID in ABOUT_JOBS else plays.tasks:
             for finding, lines in _found(rule, task, plays):
-                file = finding.place.file
-                if file not in noqa:
-                    noqa[file] = silenced(file)
-                words = frozenset[str]().union(*(noqa[file].get(line, ()) for line in lines))
+                silenced = sources.silenced(finding.place.file)
+                words = frozenset[str]().union(*(silenced.get(line, ()) for line in lines))
                 if not words & {ALL, finding.id}:
                     told.setdefault((finding.id, finding.place, finding.cure), finding)
-    return Audit(sorted(told.values(), key=lambda finding: (finding.place, finding.id)), book.imported)
+    findings = sorted(told.values(), key=lambda finding: (finding.place, finding.id))
+    return Audit(findings, book.unread, book.imported)
 
 
 def _found(rule: Rule, task: Task, plays: Plays) -> Iterator[tuple[Finding, tuple[int, ...]]]:

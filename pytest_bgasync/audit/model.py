@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from yaml.nodes import Node, SequenceNode
 
+from pytest_bgasync.audit.words import words
+
 if TYPE_CHECKING:
     from pytest_bgasync.audit.plays import Plays
+    from pytest_bgasync.audit.sources import Sources
 
 
 class Severity(StrEnum):
@@ -104,6 +108,24 @@ class Scope:
         """Return a keyword of this scope."""
         return Entry(self.file, *self.pairs[name]) if name in self.pairs else None
 
+    @cached_property
+    def said(self) -> Mapping[str, frozenset[str]]:
+        """The words in each of its variables and defaults."""
+        said = {name: words(node) for name, node in self.defaults.items()}
+        for name, node in self.variables.items():
+            said[name] = said.get(name, frozenset()) | words(node)
+        return said
+
+    @cached_property
+    def asked(self) -> frozenset[str]:
+        """The words in its condition."""
+        return words(self.pairs["when"][1]) if "when" in self.pairs else frozenset()
+
+    @cached_property
+    def looped(self) -> frozenset[str]:
+        """The words in its loops."""
+        return words(*(pair[1] for name, pair in self.pairs.items() if name == "loop" or name.startswith("with_")))
+
 
 @dataclass(frozen=True, eq=False)
 class Block:
@@ -140,6 +162,10 @@ class Task:
     """Its arguments; free-form text is ``_raw_params``."""
     play: Play
     scopes: Sequence[Scope]
+    words: frozenset[str]
+    """All words in it that could be names of variables."""
+    has_job: bool
+    """Whether it says anything of a job of its own, or asks for one."""
     blocks: Sequence[tuple[Block, str]] = ()
     """The blocks with rescue or always around it, outermost first, and in which part of each it stands."""
     handler: bool = False
@@ -178,11 +204,22 @@ class Task:
 
 
 @dataclass(frozen=True)
+class Unread:
+    """What was not read: ``place`` is where it is named."""
+
+    place: Place
+    problem: str
+
+
+@dataclass(frozen=True)
 class Book:
     """All that a playbook comes to."""
 
     path: Path
     tasks: Sequence[Task]
+    sources: Sources
+    """The files that it was read from, with the group_vars and the ansible.cfg that are in force for it."""
+    unread: Sequence[Unread] = ()
     unresolved: Sequence[int] = ()
     """The numbers of tasks before which something could not be followed."""
     prompted: frozenset[str] = frozenset()
@@ -191,8 +228,6 @@ class Book:
     """Variables of roles that hold for the other tasks of a play, too."""
     opaque: bool = False
     """Whether there are files of variables that could not be read."""
-    root: Path = Path()
-    """Where the project's roles and group_vars are, beside those of the playbook."""
     imported: frozenset[Path] = frozenset()
     """The other playbooks that it imports."""
 

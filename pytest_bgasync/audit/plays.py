@@ -13,7 +13,7 @@ from pytest_bgasync.audit import templates
 from pytest_bgasync.audit.model import Book, Entry, Place, Scope, Task, split
 from pytest_bgasync.audit.results import Results
 from pytest_bgasync.audit.values import Field, Result
-from pytest_bgasync.audit.variables import loop_keys, registers
+from pytest_bgasync.audit.variables import loop_keys, loop_var, registers
 from pytest_bgasync.nodes import scalar, text
 
 #: What Ansible takes when a task has async and no poll, until without retries, and no delay.
@@ -49,6 +49,29 @@ class Plays(Results):
     def __init__(self, book: Book) -> None:
         super().__init__(book)
         self._links: dict[int, tuple[Link, ...]] = {}
+
+    def concerns_jobs(self, task: Task) -> bool:
+        """Say whether a task has a job, asks for one, or may name the result of one: of others nothing can be said."""
+        if task.has_job:
+            return True
+        words, conditions = self._results_of_jobs
+        return not words.isdisjoint(task.words) or any(id(scope) in conditions for scope in task.scopes)
+
+    @cached_property
+    def _results_of_jobs(self) -> tuple[set[str], set[int]]:
+        """All words that may lead to the result of a job, and the scopes whose conditions have one of them."""
+        words = {name for task in self.tasks if task.has_job and (name := registers(task))}
+        if not words:
+            return words, set()
+        scopes = {id(scope): scope for task in self.tasks for scope in task.scopes}
+        leading = [pair for scope in scopes.values() for pair in scope.said.items()]
+        leading += self.inventory.said.items()
+        leading += [(loop_var(scope), scope.looped) for scope in scopes.values() if scope.loop]
+        more = words
+        while more:  # a variable may lead to another one
+            more = {name for name, said in leading if name not in words and not words.isdisjoint(said)}
+            words |= more
+        return words, {key for key, scope in scopes.items() if not words.isdisjoint(scope.asked)}
 
     def limit(self, task: Task) -> float | None:
         """Return the async limit in seconds, 0 for none, None where it is not known."""
@@ -108,11 +131,13 @@ class Plays(Results):
             if self.asks(task):
                 found |= {one.place for link in self.links(task) for one in link.launches}
                 found |= self._may_ask(task)
-            elif task.action != "async_status":
+            elif task.action != "async_status" and self.concerns_jobs(task):
                 found |= self._handed_on(task)
+        jobs, _ = self._results_of_jobs
+        saying = [(scope, name) for scope in around.values() for name in scope.variables]
         words: set[str] = set()
-        for tree in _trees(node for scope in around.values() for node in scope.variables.values()):
-            words |= {word for word in templates.mentioned(tree) if _hands_on(tree, word)}
+        for tree in _trees(scope.variables[name] for scope, name in saying if not jobs.isdisjoint(scope.said[name])):
+            words |= {word for word in templates.mentioned(tree) & jobs if _hands_on(tree, word)}
         return found | {task.place for task in self.tasks if registers(task) in words}
 
     def _may_ask(self, task: Task) -> set[Place]:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_bgasync.audit.ignore import Ignore, shown
 from pytest_bgasync.audit.look import Audit, look
-from pytest_bgasync.audit.model import Finding, Severity
+from pytest_bgasync.audit.model import Finding, Place, Severity
+from pytest_bgasync.audit.sources import Encrypted, Sources
+from pytest_bgasync.audit.walk import imported
 from pytest_bgasync.errors import PlaybookProblem
 from pytest_bgasync.nodes import NotYaml
 from pytest_bgasync.playbooks import check_playbook
@@ -16,42 +20,40 @@ from pytest_bgasync.playbooks import check_playbook
 
 @dataclass
 class Told:
-    """What is told of one playbook: a sentence where it cannot be audited, else its findings."""
+    """What is told of one playbook: a sentence where it cannot be audited, else its findings and what was not read."""
 
     problem: str = ""
     findings: list[Finding] = field(default_factory=list)
+    unread: list[str] = field(default_factory=list)
+    """A line for each part that was not read."""
+    warned: list[str] = field(default_factory=list)
+    """A line for each warning of a library that the playbook was read with."""
     ignored: set[Ignore] = field(default_factory=set)
     """Those that have left something out."""
 
     @property
     def fails(self) -> bool:
-        """Whether there is an error."""
-        return bool(self.problem) or any(finding.severity is Severity.ERROR for finding in self.findings)
+        """Whether there is an error, or something was not read."""
+        errors = any(finding.severity is Severity.ERROR for finding in self.findings)
+        return bool(self.problem or self.unread) or errors
 
 
 def audit_all(playbooks: Sequence[Path], root: Path, ignores: Sequence[Ignore] = ()) -> dict[Path, Told]:
-    """Return for each playbook what is told of it."""
+    """Return for each playbook what is told of it. What several of them include is read once."""
     told = {path: Told() for path in playbooks}
-    audits: dict[Path, Audit] = {}
-    for path in told:
-        try:
-            audits[path] = _audited(path, root)
-        except PlaybookProblem as problem:
-            told[path].problem = str(problem)
-        except Exception as error:  # noqa: BLE001  # one playbook that cannot be read leaves the others
-            told[path].problem = (
-                f"the audit of playbook {shown(path, root)} crashed with {type(error).__name__}: {error}; this is a"
-                " fault of pytest-bgasync: report it with the playbook"
-            )
-    homes = {path.resolve(): path for path in told}
+    sources = Sources(root)
+    audits = _audited(told, sources)
+    homes = {sources.resolve(path): path for path in told}
     seen: set[tuple[object, ...]] = set()
-    for path in _outermost(audits):
-        for finding in audits[path].findings:
-            what = (finding.id, finding.place.file.resolve(), finding.place.line, finding.place.column, finding.cure)
+    for path, audit in audits.items():
+        told[path].unread = [f"{_where(one.place, root)}: error: {one.problem}" for one in audit.unread]
+        for finding in audit.findings:
+            file = sources.resolve(finding.place.file)
+            what = (finding.id, file, finding.place.line, finding.place.column, finding.cure)
             if what in seen:
                 continue
             seen.add(what)
-            home = told[homes.get(finding.place.file.resolve(), path)]
+            home = told[homes.get(file, path)]
             left_out = {ignore for ignore in ignores if ignore.leaves_out(finding, root)}
             home.ignored |= left_out
             if not left_out:
@@ -61,29 +63,79 @@ def audit_all(playbooks: Sequence[Path], root: Path, ignores: Sequence[Ignore] =
     return told
 
 
-def _audited(path: Path, root: Path) -> Audit:
-    """Audit one playbook; raises PlaybookProblem for what is none."""
+def _audited(told: Mapping[Path, Told], sources: Sources) -> dict[Path, Audit]:
+    """Return the audits of the playbooks that no other one imports: there their plays have what comes before them.
+
+    What cannot be audited is told, and imports nothing.
+    """
+    imports: dict[Path, frozenset[Path]] = {}
+    for path, one in told.items():
+        with _telling(path, one, sources.root):
+            _check(path, sources)
+            imports[path] = imported(path, sources)
+    audits: dict[Path, Audit] = {}
+    while left := [path for path in _outermost(imports, sources) if path not in audits]:
+        for path in left:
+            with _telling(path, told[path], sources.root):
+                audits[path] = look(path, sources.root, sources=sources)
+            if path not in audits:
+                del imports[path]
+    return {path: audits[path] for path in told if path in audits}
+
+
+@contextmanager
+def _telling(path: Path, told: Told, root: Path) -> Iterator[None]:
+    """Keep what goes wrong with one playbook from the others, and tell it; a warning of a library does not go wrong."""
     name = shown(path, root)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        try:
+            yield
+        except PlaybookProblem as problem:
+            told.problem = str(problem)
+        except RecursionError:
+            told.problem = f"playbook {name} cannot be read: its blocks and includes are nested too deep"
+        except Exception as error:  # noqa: BLE001  # one playbook that cannot be read leaves the others
+            told.problem = (
+                f"the audit of playbook {name} crashed with {type(error).__name__}: {error}; this is a"
+                " fault of pytest-bgasync: report it with the playbook"
+            )
+    lines = [f"{name}: {one.category.__name__} of a library: {one.message}" for one in caught]
+    told.warned += dict.fromkeys(lines)
+
+
+def _check(path: Path, sources: Sources) -> None:
+    """Raise PlaybookProblem for what is no playbook that can be read."""
+    name = shown(path, sources.root)
     check_playbook(path, name)
     try:
-        if path.read_text(encoding="utf-8").startswith("$ANSIBLE_VAULT"):
-            raise PlaybookProblem(f"playbook {name} is encrypted: decrypt it for the audit")
-        return look(path, root)
+        sources.document(path)
+    except Encrypted:
+        raise PlaybookProblem(f"playbook {name} is encrypted: decrypt it for the audit") from None
     except NotYaml as error:
         raise PlaybookProblem(f"playbook {name} line {error.line} cannot be read: {error.problem}") from None
 
 
-def _outermost(audits: dict[Path, Audit]) -> list[Path]:
-    """Return the playbooks without those that another one imports: there their plays have what comes before them."""
+def _outermost(imports: Mapping[Path, frozenset[Path]], sources: Sources) -> list[Path]:
+    """Return the playbooks without those that another one imports, unless they import each other."""
+    named: dict[Path, list[Path]] = {}
+    for path in imports:
+        named.setdefault(sources.resolve(path), []).append(path)
+    inner = {
+        path
+        for outer, inside in imports.items()
+        for other in inside
+        for path in named.get(other, ())
+        if sources.resolve(outer) not in imports[path]
+    }
+    return [path for path in imports if path not in inner]
 
-    def imports(one: Path, other: Path) -> bool:
-        return other.resolve() in audits[one].imported
 
-    return [path for path in audits if not any(imports(one, path) and not imports(path, one) for one in audits)]
+def _where(place: Place, root: Path) -> str:
+    return f"{shown(place.file, root)}:{place.line}:{place.column}"
 
 
 def line(finding: Finding, root: Path) -> str:
     """Return how the terminal shows a finding."""
-    place = finding.place
-    where = f"{shown(place.file, root)}:{place.line}:{place.column}"
+    where = _where(finding.place, root)
     return f"{where}: {finding.id} {finding.severity}: {finding.problem}. Cure: {finding.cure}"

@@ -130,7 +130,7 @@ class Variables:
     @cached_property
     def inventory(self) -> files.Inventory:
         """What group_vars and host_vars say."""
-        return files.inventory(self.book.path, self.book.root)
+        return self.book.sources.inventory(self.book.path)
 
     def is_set(self, name: str) -> bool:
         """Say whether a variable may be set somewhere outside of the plays, blocks and tasks around a task."""
@@ -142,7 +142,7 @@ class Variables:
 
     @cached_property
     def _config(self) -> ConfigParser:
-        return files.configuration(self.book.path, self.book.root)
+        return self.book.sources.configuration(self.book.path)
 
 
 def registers(task: Task) -> str:

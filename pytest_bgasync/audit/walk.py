@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
 from pytest_bgasync.audit import files
-from pytest_bgasync.audit.model import Block, Book, Entry, Play, Scope, Task
-from pytest_bgasync.audit.tasks import Action, action_of, short
-from pytest_bgasync.nodes import compose, entries, keys, pairs, read, text
+from pytest_bgasync.audit.model import Block, Book, Entry, Place, Play, Scope, Task, Unread, place
+from pytest_bgasync.audit.sources import PARTS, ROLES, STATIC, TASKS, Piece, Sources, why
+from pytest_bgasync.audit.tasks import Action, short
+from pytest_bgasync.nodes import entries, keys, pairs, text
 
-_PARTS = ("block", "rescue", "always")
-_STATIC = {"import_tasks", "import_role"}
-_TASKS = {"include_tasks", "import_tasks", "include"}
-_ROLES = {"include_role", "import_role"}
 #: The file of a role that is read in each of its folders where an include says no other.
 _MAIN = dict.fromkeys(("tasks", "vars", "defaults", "handlers"), "main")
-_ENDS = {"fail", "meta", "assert"}
 #: Files that include each other in turn could be read for ever.
-_MOST = 20_000
+MOST_TASKS, MOST_DEEP = 20_000, 100
 _ROLE_KEYWORDS = frozenset({"role", "name", "src", "version", "scm"})
+#: Tasks that count each time a handler comes to them, whatever has been registered: they take time, or end nothing.
+_COUNTS = frozenset({"pause", "wait_for", "meta"})
 
 
 @dataclass(frozen=True)
@@ -45,50 +43,105 @@ class _Around:
         return replace(self, scopes=(*self.scopes, *scopes), maybe=self.maybe or maybe)
 
 
-def walk(path: Path, root: Path) -> Book:
-    """Return all that a playbook comes to; what cannot be followed is noted. Raises OSError and NotYaml."""
-    walker = _Walker(path, root)
-    walker.playbook(path, compose(path.read_text(encoding="utf-8")), (), ())
+@dataclass(eq=False)
+class _Handler:
+    """An entry of a list of handlers, at one of the places where a play may come to it."""
+
+    piece: Piece | None
+    """None for a file of handlers that cannot be read."""
+    around: _Around
+    read_at: int = -1
+    """How many tasks there were when it was read here last, or found not to matter."""
+
+
+@dataclass(frozen=True)
+class _Handled:
+    """What is known of a handler that has been read once."""
+
+    words: frozenset[str]
+    """The words in it, in the conditions around it, and in the variables that these name."""
+    counts: bool
+    """Whether it counts each time a play comes to it, as a launch does."""
+
+
+_Handlers = list[_Handler]
+
+
+def walk(path: Path, sources: Sources) -> Book:
+    """Return all that a playbook comes to; notes what was not read, and what cannot be followed.
+
+    Raises OSError and ValueError, NotYaml among them, where the playbook itself cannot be read.
+    """
+    walker = _Walker(path, sources)
+    walker.playbook(path, sources.document(path), (), ())
     return Book(
         path=path,
         tasks=walker.tasks,
+        sources=sources,
+        unread=tuple(walker.unread),
         unresolved=walker.unresolved,
         prompted=frozenset(walker.prompted),
         exported=frozenset(walker.exported),
         opaque=walker.opaque,
-        root=root,
         imported=frozenset(walker.imported),
     )
+
+
+def imported(path: Path, sources: Sources) -> frozenset[Path]:
+    """Return the playbooks that a playbook imports, directly or not."""
+    found: set[Path] = set()
+    waiting = [path]
+    while waiting:
+        here = waiting.pop()
+        try:
+            nodes = entries(sources.document(here))
+        except (OSError, ValueError):
+            continue
+        for other in filter(None, (_import(here, pairs(node)) for node in nodes)):
+            if (resolved := sources.resolve(other)) not in found:
+                found.add(resolved)
+                waiting.append(other)
+    return frozenset(found)
+
+
+def _import(path: Path, parts: Mapping[str, tuple[Node, Node]]) -> Path | None:
+    """Return the playbook that an entry of a playbook names for import."""
+    return next((path.parent / text(parts[key][1]).strip() for key in parts if short(key) == "import_playbook"), None)
 
 
 class _Walker:
     """Gathers the tasks of one playbook."""
 
-    def __init__(self, path: Path, root: Path) -> None:
+    def __init__(self, path: Path, sources: Sources) -> None:
         self.tasks: list[Task] = []
+        self.unread: dict[Unread, None] = {}
         self.unresolved: list[int] = []
         self.prompted: set[str] = set()
         self.exported: set[str] = set()
         self.imported: set[Path] = set()
         self.opaque = False
+        self._ended = False
         self._path = path
-        self._folders = files.role_folders(path, root)
+        self._sources = sources
+        self._folders = sources.role_folders(path)
+        self._handled: dict[Piece, _Handled] = {}
+        self._jobs_at: dict[str, int] = {}
+        """The number of the last task that has set each variable with the result of a job."""
 
     def playbook(self, path: Path, document: Node | None, outer: tuple[Scope, ...], within: tuple[Path, ...]) -> None:
         for node in entries(document):
             parts = pairs(node)
-            name = next((key for key in parts if short(key) == "import_playbook"), None)
-            if name is None:
+            other = _import(path, parts)
+            if other is None:
                 self._play(path, node, outer, within)
                 continue
-            other = path.parent / text(parts[name][1]).strip()
-            inside = read(other) if files.is_file(other) else None
-            if inside is None or other.resolve() in {*within, path.resolve()}:
+            if not files.is_file(other) or self._sources.resolve(other) in {*within, self._sources.resolve(path)}:
                 self._lost()
                 continue
-            self.imported.add(other.resolve())
+            inside = self._read(other, place(path, node))
+            self.imported.add(self._sources.resolve(other))
             scope = _scope(path, node, variables=keys(parts["vars"][1]) if "vars" in parts else {})
-            self.playbook(other, inside, (*outer, scope), (*within, path.resolve()))
+            self.playbook(other, inside, (*outer, scope), (*within, self._sources.resolve(path)))
 
     def _play(self, path: Path, node: Node, outer: tuple[Scope, ...], within: tuple[Path, ...]) -> None:
         parts = keys(node)
@@ -96,7 +149,7 @@ class _Walker:
         for name in entries(parts.get("vars_files")) or [parts[key] for key in ("vars_files",) if key in parts]:
             found = None
             if isinstance(name, ScalarNode) and (file := files.find_file(text(name), [path.parent])):
-                found = files.variables(file)
+                found = self._sources.variables(file)
             self.opaque = self.opaque or found is None
             variables.update(found or {})
         for question in entries(parts.get("vars_prompt")):
@@ -106,9 +159,7 @@ class _Walker:
         said = ",".join(map(text, entries(hosts))) or text(hosts)
         around = _Around(Play(path, scope, said), (*outer, scope), path, within=(*within, path))
         first = len(self.tasks)
-        handlers: list[tuple[Node | None, _Around]] = []
-        if "handlers" in parts:
-            handlers.append((parts["handlers"], replace(around, handler=True)))
+        handlers = self._listed(path, parts.get("handlers"), around)
         for section in (("pre_tasks",), ("roles", "tasks"), ("post_tasks",)):
             before = len(self.tasks)
             if "roles" in section:
@@ -117,88 +168,107 @@ class _Walker:
                     self._role_entry(role, around, handlers, seen)
             self._list(parts.get(section[-1]), around, handlers)
             if len(self.tasks) > before:
-                self._handlers(handlers)
+                self._flush(handlers)
         if len(self.tasks) == first:  # handlers of a play without tasks are read, too
-            self._handlers(handlers)
+            self._flush(handlers)
 
-    def _handlers(self, handlers: list[tuple[Node | None, _Around]]) -> None:
-        for listed, around in handlers:
-            if listed is None:  # the file of a role that cannot be read
-                self._lost()
-            self._list(listed, around, handlers=[])
+    def _read(self, path: Path, at: Place) -> Node | None:
+        """Return the content of a file, None for an empty one and for one that cannot be read, which is noted."""
+        try:
+            return self._sources.document(path)
+        except (OSError, ValueError) as error:
+            self._not_read(at, f"{path} cannot be read: {why(error)}")
+            return None
 
-    def _list(self, node: Node | None, around: _Around, handlers: list[tuple[Node | None, _Around]]) -> None:
-        for entry in entries(node):
-            if len(self.tasks) >= _MOST:
+    def _not_read(self, at: Place, problem: str) -> None:
+        self.unread[Unread(at, problem)] = None
+        self._lost()
+
+    def _end(self, at: Place) -> None:
+        """Note, once, that the limit is reached."""
+        if not self._ended:
+            self._ended = True
+            self._not_read(at, f"reading stopped here, after {MOST_TASKS} tasks")
+
+    def _listed(self, file: Path, node: Node | None, around: _Around) -> _Handlers:
+        around = replace(around, file=file, handler=True)
+        return [_Handler(piece, around) for piece in self._sources.pieces(file, node)]
+
+    def _flush(self, handlers: _Handlers) -> None:
+        """Read the handlers that a play comes to: each once, and again where it can have to do with a job."""
+        for one in handlers:
+            if one.piece is None:
                 self._lost()
+            elif self._matters(one.piece, one):
+                first, lost = len(self.tasks), len(self.unresolved)
+                self._entry(one.piece, one.around, handlers=[])
+                if one.piece not in self._handled:
+                    made = self.tasks[first:]
+                    counts = len(self.unresolved) > lost or any(map(_counts, made))
+                    self._handled[one.piece] = _Handled(_named(made), counts)
+            one.read_at = len(self.tasks)
+
+    def _matters(self, piece: Piece, one: _Handler) -> bool:
+        """Say whether a handler is new, counts each time, or may name a job that was launched since."""
+        known = self._handled.get(piece)
+        if known is None or known.counts:
+            return True
+        words = known.words.union(*(scope.asked for scope in one.around.scopes)) if self._jobs_at else ()
+        return any(self._jobs_at.get(word, -2) >= one.read_at for word in words)
+
+    def _list(self, node: Node | None, around: _Around, handlers: _Handlers) -> None:
+        for piece in self._sources.pieces(around.file, node):
+            if len(self.tasks) >= MOST_TASKS:
+                self._end(place(around.file, piece.node))
                 return
-            self._entry(entry, around, handlers)
+            self._entry(piece, around, handlers)
 
-    def _entry(self, node: Node, around: _Around, handlers: list[tuple[Node | None, _Around]]) -> None:
-        parts = keys(node)
-        if any(part in parts for part in _PARTS):
-            self._block(node, parts, around, handlers)
-            return
-        action = action_of(node)
+    def _entry(self, piece: Piece, around: _Around, handlers: _Handlers) -> None:
+        action = piece.action
         if action is None:
+            self._block(piece, around, handlers)
             return
-        own = _scope(around.file, node, variables=keys(parts.get("vars")))
-        if action.name in _TASKS | _ROLES:
-            self._task(node, action, own, around)
-            self._include(parts, action, own, around, handlers)
-            return
-        if action.name == "include_vars":
+        self._task(piece, action, around)
+        if action.name in TASKS | ROLES:
+            self._include(piece, action, around, handlers)
+        elif action.name == "include_vars":
             self.opaque = True
-        self._task(node, action, own, around)
-        if action.name == "meta" and text(action.args.get("_raw_params")).strip() == "flush_handlers":
-            self._handlers(handlers)
+        elif action.name == "meta" and text(action.args.get("_raw_params")).strip() == "flush_handlers":
+            self._flush(handlers)
 
-    def _task(self, node: Node, action: Action, own: Scope, around: _Around) -> None:
+    def _task(self, piece: Piece, action: Action, around: _Around) -> None:
+        number = len(self.tasks)
+        self._jobs_at.update({name: number for name in piece.sets if piece.has_job or name in self._jobs_at})
         self.tasks.append(
             Task(
-                number=len(self.tasks),
+                number=number,
                 file=around.file,
-                node=node,
-                name=text(keys(node).get("name")),
+                node=piece.node,
+                name=piece.name,
                 action=action.name,
                 module=Entry(around.file, action.key, action.value),
                 args=action.args,
                 play=around.play,
-                scopes=(*around.scopes, own),
+                scopes=(*around.scopes, piece.scope),
+                words=piece.words,
+                has_job=piece.has_job,
                 blocks=around.blocks,
                 handler=around.handler,
                 maybe=around.maybe or around.handler,
             )
         )
 
-    def _block(
-        self,
-        node: Node,
-        parts: Mapping[str, Node],
-        around: _Around,
-        handlers: list[tuple[Node | None, _Around]],
-    ) -> None:
-        guarded = any(entries(parts.get(part)) for part in _PARTS[1:])
-        inside = around.inside(_scope(around.file, node, variables=keys(parts.get("vars"))), maybe=guarded)
-        block = Block(
-            rescues=bool(entries(parts.get("rescue"))),
-            always=bool(entries(parts.get("always"))),
-            final=_may_end(parts.get("rescue")) or _may_end(parts.get("always")),
-        )
-        for part in _PARTS:
-            blocks = (*inside.blocks, (block, part)) if guarded else inside.blocks
-            self._list(parts.get(part), replace(inside, blocks=blocks), handlers)
+    def _block(self, piece: Piece, around: _Around, handlers: _Handlers) -> None:
+        block = None if piece.block is None else replace(piece.block)  # each time that it is reached is another one
+        inside = around.inside(piece.scope, maybe=block is not None)
+        for part in PARTS:
+            blocks = inside.blocks if block is None else (*inside.blocks, (block, part))
+            self._list(piece.parts.get(part), replace(inside, blocks=blocks), handlers)
 
-    def _include(
-        self,
-        parts: Mapping[str, Node],
-        action: Action,
-        own: Scope,
-        around: _Around,
-        handlers: list[tuple[Node | None, _Around]],
-    ) -> None:
-        looped = "loop" in parts or any(key.startswith("with_") for key in parts)
-        if action.name in _STATIC:
+    def _include(self, piece: Piece, action: Action, around: _Around, handlers: _Handlers) -> None:
+        own = piece.scope
+        looped = any(key == "loop" or key.startswith("with_") for key in piece.parts)
+        if action.name in STATIC:
             scopes: tuple[Scope, ...] = (replace(own, params=True),)
         else:
             # Of what an include says, only this is in force for the tasks in it.
@@ -209,99 +279,107 @@ class _Walker:
                 () if apply is None else (Scope(around.file, own.line, pairs(apply), keys(keys(apply).get("vars"))),)
             )
             scopes = (*given, replace(own, pairs=gate, loop=looped, params=True))
-        inside = around.inside(*scopes, maybe=action.name not in _STATIC and ("when" in parts or looped))
-        if action.name in _TASKS:
-            self._include_tasks(action, inside, handlers)
+        inside = around.inside(*scopes, maybe=action.name not in STATIC and ("when" in piece.parts or looped))
+        at = place(around.file, piece.node)
+        if len(around.within) >= MOST_DEEP:
+            self._not_read(at, f"includes are nested more than {MOST_DEEP} deep: what this one includes was not read")
+        elif action.name in TASKS:
+            self._include_tasks(action, inside, handlers, at)
         else:
-            self._include_role(action, inside, handlers)
+            self._include_role(action, inside, handlers, at)
 
-    def _include_tasks(self, action: Action, around: _Around, handlers: list[tuple[Node | None, _Around]]) -> None:
+    def _include_tasks(self, action: Action, around: _Around, handlers: _Handlers, at: Place) -> None:
         name = text(action.args.get("file") or action.args.get("_raw_params")).strip()
         places = [around.file.parent]
         if around.role is not None:
             places += [around.role / ("handlers" if around.handler else "tasks"), around.role]
         places += [self._path.parent, self._path.parent / "tasks"]
-        file = files.find_file(name, places) if name and "{{" not in name else None
-        if file is None or file.resolve() in around.within or (document := read(file)) is None:
+        file = self._sources.find_file(name, tuple(places)) if name and "{{" not in name else None
+        if file is None or (resolved := self._sources.resolve(file)) in around.within:
             self._lost()
             return
-        within = (*around.within, file.resolve())
-        self._list(document, replace(around, file=file, within=within), handlers)
+        within = (*around.within, resolved)
+        self._list(self._read(file, at), replace(around, file=file, within=within), handlers)
 
-    def _include_role(self, action: Action, around: _Around, handlers: list[tuple[Node | None, _Around]]) -> None:
+    def _include_role(self, action: Action, around: _Around, handlers: _Handlers, at: Place) -> None:
         name = (text(action.args.get("name")) or text(action.args.get("role"))).strip()
         stems = {part: text(action.args.get(f"{part}_from")).strip() or "main" for part in _MAIN}
-        if action.name not in _STATIC and "public" not in action.args:
+        if action.name not in STATIC and "public" not in action.args:
             around = replace(around, private=True)
-        self._role(name, around, handlers, set(), stems)
+        self._role(name, around, handlers, set(), at, stems)
 
-    def _role_entry(
-        self, node: Node, around: _Around, handlers: list[tuple[Node | None, _Around]], seen: set[str]
-    ) -> None:
+    def _role_entry(self, node: Node, around: _Around, handlers: _Handlers, seen: set[str]) -> None:
         parts = keys(node)
         name = text(node) or text(parts.get("role") or parts.get("name"))
         params = {key: value for key, value in parts.items() if key not in _ROLE_KEYWORDS}
         scope = _scope(around.file, node, variables={**params, **keys(parts.get("vars"))})
         inside = around.inside(replace(scope, params=True)) if isinstance(node, MappingNode) else around
-        self._role(name, inside, handlers, seen)
+        self._role(name, inside, handlers, seen, place(around.file, node))
 
     def _role(
         self,
         name: str,
         around: _Around,
-        handlers: list[tuple[Node | None, _Around]],
+        handlers: _Handlers,
         seen: set[str],
+        at: Place,
         stems: Mapping[str, str] = _MAIN,
     ) -> None:
-        beside = [around.role.parent] if around.role is not None else []
-        folder = files.find_role(name, [*beside, *self._folders]) if name and "{{" not in name else None
+        beside = (around.role.parent,) if around.role is not None else ()
+        folder = self._sources.find_role(name, (*beside, *self._folders)) if name and "{{" not in name else None
         if folder is None:
             self._lost()
             return
+        role, resolved = self._sources.role(folder, stems), self._sources.resolve(folder)
         around = replace(around, role=folder)
-        if stems["tasks"] == "main" and folder.resolve() not in around.within:
-            deeper = replace(around, within=(*around.within, folder.resolve()))
-            meta = files.first(folder / "meta", "main")
-            for other in entries(keys(read(meta)).get("dependencies")) if meta else ():
+        if role.meta is not None and stems["tasks"] == "main" and resolved not in around.within:
+            deeper = replace(around, within=(*around.within, resolved), file=role.meta)
+            for other in entries(keys(self._read(role.meta, at)).get("dependencies")):
                 called = text(other) or text(keys(other).get("role") or keys(other).get("name"))
                 if called not in seen or isinstance(other, MappingNode):
                     seen.add(called)
-                    place = meta or folder
-                    self._role_entry(other, replace(deeper, file=place), handlers, seen)
-        variables, defaults = (files.role_variables(folder / kind, stems[kind]) for kind in ("vars", "defaults"))
-        self.opaque = self.opaque or variables is None or defaults is None
+                    self._role_entry(other, deeper, handlers, seen)
+        self.opaque = self.opaque or role.opaque
         if not around.private:
-            self.exported |= {*(variables or {}), *(defaults or {})}
-        inside = around.inside(Scope(folder, 0, {}, variables or {}, defaults or {}))
-        file = files.first(folder / "tasks", stems["tasks"])
-        own = files.first(folder / "handlers", stems["handlers"])
-        if own is not None:
-            handlers.append((read(own), replace(inside, file=own, handler=True)))
-        if file is None:
+            self.exported |= role.scope.variables.keys() | role.scope.defaults.keys()
+        inside = around.inside(role.scope)
+        if role.handlers is not None:
+            lost = len(self.unresolved)
+            handlers += self._listed(role.handlers, self._read(role.handlers, at), inside)
+            if len(self.unresolved) > lost:
+                handlers.append(_Handler(None, inside))
+        if role.tasks is None:
             if stems["tasks"] != "main" or files.is_folder(folder / "tasks"):
                 self._lost()
             return
-        if file.resolve() in around.within or (document := read(file)) is None:
+        resolved = self._sources.resolve(role.tasks)
+        if resolved in around.within:
             self._lost()
             return
-        self._list(document, replace(inside, file=file, within=(*around.within, file.resolve())), handlers)
+        within = (*around.within, resolved)
+        self._list(self._read(role.tasks, at), replace(inside, file=role.tasks, within=within), handlers)
 
     def _lost(self) -> None:
         """Note that something which may hold any tasks is not known."""
         self.unresolved.append(len(self.tasks))
 
 
+def _counts(task: Task) -> bool:
+    """Say whether a handler counts each time it is reached, whatever has been registered since."""
+    return task.has_job or task.action in _COUNTS
+
+
+def _named(tasks: Sequence[Task]) -> frozenset[str]:
+    """Return the words in tasks, in the conditions around them, and in the variables that these name."""
+    scopes = {id(scope): scope for task in tasks for scope in task.scopes}.values()
+    words = set[str]().union(*(task.words for task in tasks), *(scope.asked for scope in scopes))
+    more = words
+    while more:
+        said = (scope.said[name] for scope in scopes for name in more & scope.said.keys())
+        more = set[str]().union(*said) - words
+        words |= more
+    return frozenset(words)
+
+
 def _scope(file: Path, node: Node, variables: Mapping[str, Node]) -> Scope:
     return Scope(file, node.start_mark.line + 1, pairs(node), variables)
-
-
-def _may_end(node: Node | None) -> bool:
-    """Say whether tasks of a rescue or an always may end the play for a host, as far as they say so themselves."""
-    for entry in entries(node):
-        parts = keys(entry)
-        if any(_may_end(parts.get(part)) for part in _PARTS):
-            return True
-        action = action_of(entry)
-        if action is not None and (action.name in _ENDS or action.name in _TASKS | _ROLES):
-            return True
-    return False

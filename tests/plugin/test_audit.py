@@ -225,6 +225,119 @@ def test_a_broken_file_in_the_folder_is_not_passed_over(pytester: pytest.Pyteste
     assert "1 failed, 1 passed" in output
 
 
+#: Jinja warns of the escape that no Python string has.
+ESCAPE = GOOD.replace("answer is finished", "answer is finished and 'a\\d' not in answer.stdout")
+
+
+@pytest.mark.parametrize("how", ["", "-W error", "PYTHONWARNINGS", "filterwarnings"])
+def test_a_warning_of_a_library_is_told(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    """A warning that is an error makes Jinja give up a template, and whatever is wrong there."""
+    late = ESCAPE.replace("retries: 12", "retries: 2")
+    write(pytester, playbooks__late=late, playbooks__warned=ESCAPE.replace("'a", "'b"))
+    if how == "PYTHONWARNINGS":
+        monkeypatch.setenv(how, "error")
+    elif how == "filterwarnings":
+        pytester.makeini("[pytest]\nfilterwarnings = error")
+    rc, output = run(pytester, "-rN", *(how.split() if how.startswith("-") else ()))
+    assert rc == 1
+    assert "1 failed, 1 passed" in output
+    assert "playbooks/late.yml:9:7: BGA009 error" in output
+    for name in ("late", "warned"):
+        assert output.count(f"playbooks/{name}.yml: DeprecationWarning of a library: ") == 1, output
+
+
+def test_a_playbook_in_a_package_is_only_a_file(pytester: pytest.Pytester) -> None:
+    """A package that cannot be imported is an error of its tests, not of playbooks that lie in it."""
+    write(pytester, app__site=GOOD, app__deploy__site=LATE)
+    for folder in ("app", "app/deploy"):
+        (pytester.path / folder / "__init__.py").write_text("import no_such_module")
+    rc, output = run(pytester, "-v", "app/site.yml", "app/deploy/site.yml")
+    assert rc == 1
+    assert "app/site.yml::audit PASSED" in output
+    assert "app/deploy/site.yml::audit FAILED" in output
+    assert "no_such_module" not in output
+    assert run(pytester, "app/site.yml::audit")[0] == 0
+    assert run(pytester, "app")[0] == 0
+
+
+def test_a_playbook_ends_no_fixture_of_a_package(pytester: pytest.Pytester) -> None:
+    write(pytester, app__middle=GOOD)
+    for name in ("__init__", "test_a", "test_z"):
+        test = "" if name == "__init__" else "def test_one(shared): pass"
+        (pytester.path / f"app/{name}.py").write_text(test)
+    (pytester.path / "app/conftest.py").write_text(
+        "import pytest\n@pytest.fixture(scope='package')\ndef shared():\n    print('MADE')\n    yield\n"
+    )
+    rc, output = run(pytester, "-s", "app")
+    assert rc == 0
+    assert "3 passed" in output
+    assert output.count("MADE") == 1
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "sentence"),
+    [
+        ("more", "- {a: [\n", "more.yml cannot be read: line 2"),
+        ("more", "$ANSIBLE_VAULT;1.1;AES256\n61\n", "more.yml cannot be read: it is encrypted"),
+        ("roles/one/tasks/main", "- {a: [\n", "main.yml cannot be read: line 2"),
+        ("roles/one/handlers/main", "a: [\n", "main.yml cannot be read: line 2"),
+        ("roles/one/meta/main", "a: [\n", "main.yml cannot be read: line 2"),
+        ("other", "- hosts: [\n", "other.yml cannot be read: line 2"),
+    ],
+)
+def test_what_cannot_be_read_is_told(pytester: pytest.Pytester, file: str, content: str, sentence: str) -> None:
+    site = "- hosts: all\n  roles: [one]\n  tasks:\n    - include_tasks: more.yml\n- import_playbook: other.yml\n"
+    sound = {"more": "[]\n", "roles/one/tasks/main": "[]\n", "other": GOOD}
+    write(pytester, site=site, **{**sound, file: content})
+    rc, output = run(pytester, "site.yml", "-rN")
+    assert rc == 1
+    assert "1 failed" in output
+    line = {"more": "4:7", "other": "5:3"}.get(file, "2:11")
+    assert output.count(f"site.yml:{line}: error: ") == 1, output
+    assert sentence in output
+
+
+def test_a_broken_include_leaves_the_rest_of_a_playbook(pytester: pytest.Pytester) -> None:
+    write(pytester, site=LATE + "    - include_tasks: more.yml\n", more="- {a: [\n")
+    rc, output = run(pytester, "site.yml", "-rN")
+    assert rc == 1
+    assert "BGA011 error" in output
+    assert "more.yml cannot be read" in output
+
+
+def test_reading_that_stops_at_a_limit_is_told(pytester: pytest.Pytester) -> None:
+    """Each of seven files includes the next one ten times, which comes to ten million tasks."""
+    for number in range(7):
+        write(pytester, **{f"more{number}": f"- include_tasks: more{number + 1}.yml\n" * 10})
+    write(pytester, site="- hosts: all\n  tasks:\n    - include_tasks: more0.yml\n", more7="- ping:\n")
+    rc, output = run(pytester, "site.yml", "-rN")
+    assert rc == 1
+    assert output.count("reading stopped here, after ") == 1
+
+
+@pytest.mark.parametrize("deep", [80, 300])
+def test_includes_that_go_too_deep_are_told(pytester: pytest.Pytester, deep: int) -> None:
+    for number in range(deep):
+        write(pytester, **{f"more{number}": f"- include_tasks: more{number + 1}.yml\n"})
+    late = "- {name: Launch, command: x, async: 1, poll: 5}\n"
+    write(pytester, site="- hosts: all\n  tasks:\n    - include_tasks: more0.yml\n", **{f"more{deep}": late})
+    rc, output = run(pytester, "site.yml", "-rN")
+    assert rc == 1
+    assert ("BGA011" in output) == (deep == 80)
+    assert output.count("includes are nested more than 100 deep") == (deep == 300)
+
+
+def test_blocks_that_go_too_deep_are_told(pytester: pytest.Pytester) -> None:
+    text = "- hosts: all\n  tasks:\n" + "".join(f"{' ' * (4 + 4 * n)}- block:\n" for n in range(400))
+    write(pytester, site=text + f"{' ' * 1604}- ping:\n", good=GOOD)
+    rc, output = run(pytester, "site.yml", "good.yml", "-rN")
+    assert rc == 1
+    assert "1 failed, 1 passed" in output
+    assert "playbook site.yml" in output
+    assert "nested too deep" in output
+    assert "report it" not in output
+
+
 def test_where_there_is_nothing_to_audit_a_sentence_says_so(pytester: pytest.Pytester) -> None:
     pytester.makepyfile("def test_one(): pass")
     rc, output = run(pytester)

@@ -6,6 +6,7 @@ playbook, and what they find is what ``pytest --bgasync-audit`` finds.
 
 from __future__ import annotations
 
+import logging
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from pytest_bgasync.audit.model import Rule, Severity
 from pytest_bgasync.audit.rules import RULES
 from pytest_bgasync.audit.session import Told, audit_all
 
+_LOG = logging.getLogger(__name__)
 #: ansible-lint has no warnings of its own but what is experimental.
 _TAGS = {Severity.ERROR: ["bgasync"], Severity.WARNING: ["bgasync", "experimental"]}
 _SEVERITIES = {Severity.ERROR: "HIGH", Severity.WARNING: "LOW"}
@@ -24,7 +26,10 @@ _SEVERITIES = {Severity.ERROR: "HIGH", Severity.WARNING: "LOW"}
 
 @lru_cache(maxsize=64)
 def _told(path: Path, changed: int) -> Told:  # noqa: ARG001  # read anew when the file has changed
-    return audit_all([path], Path.cwd())[path]
+    told = audit_all([path], Path.cwd())[path]
+    for warned in told.warned:
+        _LOG.warning("%s", warned)
+    return told
 
 
 class BgasyncRule(AnsibleLintRule):  # type: ignore[misc]  # ansible-lint is in no environment of ours
@@ -38,9 +43,9 @@ class BgasyncRule(AnsibleLintRule):  # type: ignore[misc]  # ansible-lint is in 
             return []
         path = Path(file.path).absolute()
         told = _told(path, path.stat().st_mtime_ns)
-        if told.problem and self.id == RULES[0].ID:  # nothing was looked at; the first rule says so for all
-            return [self.create_matcherror(message=told.problem, filename=file)]
-        return [
+        # What was not looked at is told by the first rule for all.
+        untold = [*filter(None, [told.problem]), *told.unread] if self.id == RULES[0].ID else []
+        return [self.create_matcherror(message=one, filename=file) for one in untold] + [
             self.create_matcherror(
                 message=f"{finding.problem}.",
                 details=finding.cure,

@@ -41,3 +41,9 @@ RULES: tuple[Rule, ...] = (
     ends_with_session,
     no_async_here,
 )
+
+#: Rules that find nothing in a task that has no job, asks for none and names no result of one; others see all tasks.
+ABOUT_JOBS = frozenset({
+    "BGA001", "BGA004", "BGA005", "BGA006", "BGA007", "BGA008", "BGA009", "BGA011", "BGA012", "BGA015", "BGA016",
+    "BGA017", "BGA020", "BGA022", "BGA037",
+})  # fmt: skip
