@@ -200,8 +200,8 @@ def test_variables_from_everywhere_move_no_task(bgasync: Lab, outside: Outside) 
 
 #: Connection plugins that are Ansible's own, of collections, or nobody's.
 PLUGINS = (
-    "local", "ansible.builtin.local", "ansible.legacy.local", "paramiko", "smart", "winrm", "ansible.netcommon.network_cli",
-    "community.docker.docker", "nobodys",
+    "local", "ansible.builtin.local", "ansible.legacy.local", "paramiko", "smart", "winrm",
+    "ansible.netcommon.network_cli", "community.docker.docker", "nobodys",
 )  # fmt: skip
 
 
