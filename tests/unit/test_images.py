@@ -112,7 +112,10 @@ def images(*, labels: dict[str, str] | None = None, says: str = "") -> Images:
     probe = SimpleNamespace(start=nothing, wait=nothing, logs=lambda **_: says.encode())
     client = SimpleNamespace(images=SimpleNamespace(get=get, pull=pull))
     engine = SimpleNamespace(
-        client=client, patient_client=lambda _: client, short_lived=lambda *_, **__: nullcontext(probe)
+        client=client,
+        patient_client=lambda _: client,
+        during=lambda work: work(),
+        short_lived=lambda *_, **__: nullcontext(probe),
     )
     return Images(cast(Engine, engine), lambda _: None)
 
