@@ -23,7 +23,7 @@ class Stream:
         self.late = "no answer within %g s" % self.patience
         self.folder = config["folder"]
         self.lock = threading.Lock()
-        self.under_way = {}  # from the number of a request to when it was sent
+        self.under_way = {}  # from the number of a request to when it was sent, on two clocks
         self.file = open(os.path.join(self.folder, "sent.jsonl"), "w")
 
     def send(self, number):
@@ -42,19 +42,19 @@ class Stream:
 
     def end(self, number, status, error):
         """Write down a request, once."""
-        ended = time.time()
         with self.lock:
-            at = self.under_way.pop(number, None)
+            at, began = self.under_way.pop(number, (None, None))
             if at is None:
                 return
-            if ended - at > self.patience:
+            took = time.monotonic() - began
+            if took > self.patience:
                 status, error = None, self.late
-            self.file.write(json.dumps({"at": at, "ended": ended, "status": status, "error": error}) + "\n")
+            self.file.write(json.dumps({"at": at, "ended": at + took, "status": status, "error": error}) + "\n")
             self.file.flush()
 
     def begin(self, number):
         with self.lock:
-            self.under_way[number] = time.time()
+            self.under_way[number] = time.time(), time.monotonic()
             crowded = len(self.under_way) > MOST
         if crowded:
             self.end(number, None, "not sent: %d requests are without an answer" % MOST)

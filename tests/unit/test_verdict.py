@@ -10,7 +10,19 @@ import pytest
 
 from pytest_bgasync.launches import Look, Poll, fold
 from pytest_bgasync.outcome import Outcome
-from pytest_bgasync.verdict import EndedGroup, JobFile, Process, Verdict, attributed, gave_up, judge, payload
+from pytest_bgasync.verdict import (
+    MUCH,
+    EndedGroup,
+    JobFile,
+    Process,
+    Verdict,
+    attributed,
+    gave_up,
+    judge,
+    payload,
+    size_of,
+    writing,
+)
 
 from .made import CLOCK, job_file, job_launched, job_polled, launch, process, result, task_started
 
@@ -255,3 +267,31 @@ def test_a_controller_gave_up_when_its_waiting_task_ended_without_having_seen_th
 def test_an_outcome_is_equal_to_its_lower_case_name() -> None:
     assert [str(outcome) for outcome in Outcome] == [outcome.name.lower() for outcome in Outcome]
     assert Outcome("timed_out") is Outcome.TIMED_OUT
+
+
+@pytest.mark.parametrize(("written", "ended"), [(7.0, 7.0), (None, 20.0), (21.0, 20.0)])
+def test_a_cleaned_job_ended_when_its_wrapper_wrote(written: float | None, ended: float) -> None:
+    """It cannot have been after the play was told; the clocks of two machines are never quite the same."""
+    told = launch(polls=[Poll(20.0, finished=True, failed=False, timed_out=False)])
+    seen = judge(told, None, [], NOW, written)
+    assert (seen.outcome, seen.ended) == (Outcome.SUCCEEDED, ended)
+
+
+def test_a_note_without_a_result_is_no_end() -> None:
+    seen = judge(launch(), job_file(STARTED), [], NOW, written=3.0)
+    assert (seen.outcome, seen.ended) == (Outcome.LOST, NOW)
+
+
+@pytest.mark.parametrize(("size", "said"), [(1 << 20, "1.0 MiB"), (5 << 42, "20480.0 GiB")])
+def test_a_large_file_without_a_result_is_described(size: int, said: str) -> None:
+    file = JobFile("\0" * 1000, 7.0, "root", size=size)
+    seen = judge(launch(), file, [], NOW)
+    assert size_of(size) == said
+    assert seen.data["msg"].startswith(f"its job file holds no result, but {said} that begin with '\\x00\\x00")
+    assert len(seen.data["msg"]) < 350
+
+
+def test_only_much_output_matters() -> None:
+    assert writing([process(wrote=MUCH - 1)]) == 0
+    assert writing([process(wrote=MUCH - 1), process(wrote=MUCH + 5)]) == MUCH + 5
+    assert writing([]) == 0

@@ -8,6 +8,7 @@ the shell that began it.
 from __future__ import annotations
 
 import math
+import posixpath
 import re
 import shlex
 import uuid
@@ -115,7 +116,7 @@ def _watched_launch(execute: Callable[..., Any], run: dict[str, Any], events: Wr
         send, transfer = self._low_level_execute_command, self._transfer_data
 
         def change_and_transfer(remote_path: Any, data: Any) -> Any:
-            if "async_wrapper" in str(remote_path):
+            if "async_wrapper" in posixpath.basename(str(remote_path)):
                 note = f"{run['notes']}/{token}"
                 data = _begun_with(data, f"{NOTE.read_text()}_bgasync_note({note!r})\n")
             elif fate and fate["hold"]:
