@@ -26,7 +26,7 @@ LONGEST = 64
 _LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.IGNORECASE | re.ASCII)
 _NUMBER = re.compile(r"[0-9.]+")
-#: A name that Ansible takes, if with a warning, and that a play can say: in ``hosts`` these letters mean more.
+#: A name that Ansible takes, if with a warning, and that a play can say: these letters mean something in ``hosts``.
 _GROUP = re.compile(r"[^\s,:\[\]{}*?!&~][^\s,:\[\]{}*?]*")
 
 

@@ -21,15 +21,18 @@ _STATE = "/var/lib/bgasync/stubs"
 #: Real seconds that a shell can wait, thirty years.
 _LONGEST = 1e9
 #: Makes the pipe that nobody writes to, and a copy of a shell that can run guest/stub.sh, if there is one. A copy,
-#: because a stub may be put in the place of the shell; called sh, so that it reads no file of its user's.
+#: because a stub may be put in the place of the shell; called sh, so that it reads no file of its user's. The copy of
+#: bash does not know LC_ALL: before it runs anything it would warn of a locale that the host does not have.
 _SET_UP = """
 root=$1 probe='IFS= read -r -d "" word </proc/self/environ && [ "$EPOCHREALTIME" ] && ! read -r -t 0.01 word <>"$0"'
 if [ ! -p "$root/silence" ]; then
     mkdir -p "$root"
     mkfifo -m 666 "$root/silence"
-    for shell in /bin/bash /bin/sh; do
-        ! cp "$shell" "$root/sh" 2>/dev/null || ! "$root/sh" -c "$probe" "$root/silence" 2>/dev/null || break
-        rm -f "$root/sh"
+    for copy in 'LC_ALL=C sed s/LC_ALL/LC_NOT/g /bin/bash' 'cat /bin/sh'; do
+        eval "$copy" >"$root/sh" 2>/dev/null || true
+        chmod 755 "$root/sh"
+        ! "$root/sh" -c "$probe" "$root/silence" 2>/dev/null || break
+        rm "$root/sh"
     done
 fi
 """

@@ -2,7 +2,7 @@
 # silence (a pipe that nobody writes to), reader (stub.py), rc, takes, stdout and stderr (formats of printf).
 # It runs in bash from 5.0 on, called as sh, and in the ash of busybox. It starts no process: many calls side by
 # side must cost little, a call that is killed leaves nothing behind, and no command of the host may be a stub itself.
-LC_ALL=C
+LC_ALL=C LC_CTYPE=C LC_NUMERIC=C
 at=$EPOCHREALTIME
 record=$calls/$at-$$
 

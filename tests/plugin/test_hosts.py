@@ -48,3 +48,17 @@ def test_what_a_bare_debian_lacks_is_added_by_itself(inner: Inner, bgasync_engin
     )
     inner.run().assert_passed(1)
     inner.assert_nothing_left()
+
+
+def test_memory_that_ran_out_is_in_the_report(inner: Inner) -> None:
+    inner.ini("bgasync_memory = 64m")
+    inner.test("""
+def test_one(bgasync):
+    greedy = ["python3", "-c", "x = []\\nwhile True: x.append(b'x' * (1 << 20))"]
+    assert bgasync.host.run(greedy).rc == 0
+""")
+    ended = inner.run()
+    assert (ended.rc, ended.counts) == (1, {"failed": 1})
+    ended.assert_says(
+        "- memory -", "host1: memory ran out (the kernel ended 1 process): raise the ini key bgasync_memory"
+    )

@@ -49,7 +49,7 @@ def test_hosts_are_a_number_names_or_groups(words: list[str], hosts: Any) -> Non
         (["run", "site.yml", "--hosts=0"], "the command line asks for 0 hosts: a scenario has at least one"),
         (["run", "site.yml", "--hosts=web_1"], "the command line's hosts: 'web_1' is no host name"),
         (["run", "site.yml", "--hosts=a=b", "--hosts=c"], "--hosts is a number, names, or groups"),
-        (["run", "site.yml", "--hosts=1-2=b"], "the command line's hosts: '1-2' is no name for a group"),
+        (["run", "site.yml", "--hosts=web*=b"], "the command line's hosts: 'web*' is no name for a group"),
         (["run", "site.yml", "--hosts=1", "-i", "x"], "--hosts and --inventory exclude each other"),
         (["run", "site.yml", "-i", "nowhere"], "inventory 'nowhere' is not there; looked for:"),
         (["run", "site.yml", "--time-scale=2"], "a time scale is a number above 0 and at most 1"),

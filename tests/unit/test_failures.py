@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pytest_bgasync.events import Event
-from pytest_bgasync.failures import OUTPUT, TASKS, sections
+from pytest_bgasync.failures import OUTPUT, TASKS, sections, shortages
+from pytest_bgasync.machines import Machine
 from pytest_bgasync.runs import Run
 
 from .made import CLOCK, FakeHost, host_started, job_file, job_launched, result, run_of, task_started
@@ -92,3 +93,17 @@ def test_the_end_of_ansible_s_output_of_the_last_run_is_shown_unless_it_is_said_
 
 def test_a_test_without_runs_has_none() -> None:
     assert sections([], CLOCK, "") == []
+
+
+def test_a_container_whose_memory_ran_out_is_named() -> None:
+    class FakeMachine(Machine):
+        def __init__(self, name: str, said: str) -> None:
+            self.name, self.said = name, said
+
+        @property
+        def shortage(self) -> str:
+            return self.said
+
+    one, two = FakeMachine("one", ""), FakeMachine("two", "memory ran out")
+    assert shortages([one, two]) == [("memory", "two: memory ran out")]
+    assert shortages([one]) == shortages([]) == []

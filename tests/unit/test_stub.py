@@ -17,7 +17,8 @@ import pytest
 
 import pytest_bgasync
 from pytest_bgasync.clock import Deadline
-from pytest_bgasync.stubs import _in_shell
+from pytest_bgasync.containers import PATH
+from pytest_bgasync.stubs import _SET_UP, _in_shell
 
 GUEST = Path(pytest_bgasync.__file__).parent / "guest"
 BODY = (GUEST / "stub.py").read_text().replace("IDLE = 1.0", "IDLE = 0.3").replace("PATIENCE = 10.0", "PATIENCE = 0.3")
@@ -66,8 +67,9 @@ def made(folder: Path, kind: str, script: str | None = None, **config: Any) -> M
     words = {**known, "script": str(state / "script") if script else None, **config}
     text = f"#!/usr/bin/python3 -I\nCONFIG = {words!r}\n{BODY}".encode()
     if kind in SHELLS:
-        shutil.copy(shutil.which(kind) or "", state / "sh")
-        os.mkfifo(state / "silence")
+        subprocess.run(["/bin/sh", "-euc", f"PATH={PATH}\n{_SET_UP}", "-", state], check=True)
+        if kind != "bash":
+            shutil.copy(shutil.which(kind) or "", state / "sh")
         (state / "stub.py").write_bytes(text)
         shell = {name: words[name] for name in ("rc", "takes", "stdout", "stderr")}
         text = _in_shell(str(state), **shell).replace(b"/var/lib/bgasync/stubs", bytes(state))
@@ -130,9 +132,10 @@ def test_arguments_are_recorded_as_they_are(tmp_path: Path, kind: str) -> None:
 
 def test_the_environment_is_recorded_as_it_is(tmp_path: Path, kind: str) -> None:
     stub = made(tmp_path, kind)
-    given = {"A": "1", "b.c": "x=y", "LINES_": "one\ntwo\n", "LC_ALL": "de_DE.UTF-8", "BASH_ENV": "/no", "rc": "9"}
+    given = {"A": "1", "b.c": "x=y", "LINES_": "one\ntwo\n", "LC_ALL": "xx_XX.UTF-8", "BASH_ENV": "/no", "rc": "9"}
     before = time.time()
-    assert stub.run(env=given).returncode == 0
+    done = stub.run(env=given)
+    assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert stub.call["env"] == given
     assert before <= stub.call["at"] <= time.time()
 
