@@ -60,6 +60,7 @@ def environment(author: Mapping[str, str], cwd: Path, *, own_inventory: bool = F
         **author,
         **ours,
         "ANSIBLE_CALLBACK_PLUGINS": os.pathsep.join([str(CALLBACKS), *theirs]),
+        "ANSIBLE_SSH_AGENT": "none",  # the program that it names would be run on this machine
         "PYTHONDONTWRITEBYTECODE": "1",  # plugins of the author leave no __pycache__ in their tree
     }
 

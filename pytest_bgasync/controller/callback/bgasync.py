@@ -38,6 +38,15 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not type
         if "BGASYNC_RUN" not in os.environ:
             self.disabled = True
             return
+        try:
+            self._set_up()
+        except Exception as problem:
+            # Ansible would go on without this callback, and run tasks of localhost on this machine.
+            raise SystemExit(
+                f"pytest-bgasync could not be set up in ansible-playbook: {type(problem).__name__}: {problem}"
+            ) from problem
+
+    def _set_up(self) -> None:
         with open(os.environ["BGASYNC_RUN"]) as stream:
             run = json.load(stream)
         self._events = events.Writer(run["events"])
