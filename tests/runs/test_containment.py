@@ -266,14 +266,10 @@ def test_programs_named_for_a_host_are_the_hosts(bgasync: Lab, outside: Outside)
         "ansible_network_os": "local",
         "ansible_rsync_path": here,
     }
-    tasks = [
-        outside.task(f"{name} {way}", become=True, **keywords)
-        for name, lie in lies.items()
-        for way, keywords in {
-            "variable": {"vars": {name: lie}},
-            "loop": {"loop": [lie], "loop_control": {"loop_var": name}},
-        }.items()
-    ]
+    tasks = []
+    for name, lie in lies.items():
+        tasks.append(outside.task(f"variable {name}", become=True, vars={name: lie}))
+        tasks.append(outside.task(f"loop {name}", become=True, loop=[lie], loop_control={"loop_var": name}))
     places = outside.places(bgasync.run(outside.play({"tasks": tasks})))
     assert set(places.values()) <= {"web1", "failed", "unreachable"}, places
     assert "web1" in places.values()
