@@ -205,6 +205,12 @@ PLUGINS = (
 )  # fmt: skip
 
 
+def test_no_name_of_a_connection_plugin_moves_a_task(bgasync: Lab, outside: Outside) -> None:
+    tasks = [outside.task(name, connection=name) for name in PLUGINS]
+    places = outside.places(bgasync.run(outside.play({"tasks": tasks})))
+    assert set(places.values()) == {"web1"}, places
+
+
 def test_keywords_move_no_task(bgasync: Lab, outside: Outside) -> None:
     task, user = outside.task, f"-oProxyCommand={outside.program}"
     outside.write("included.json", json.dumps([task("included")]))
@@ -217,7 +223,6 @@ def test_keywords_move_no_task(bgasync: Lab, outside: Outside) -> None:
         outside.play(
             {
                 "tasks": [
-                    *(task(f"connection {name}", connection=name) for name in PLUGINS),
                     task("templated", connection="{{ 'local' }}"),
                     task("port", port=1),
                     task("remote_user", remote_user=user),
@@ -266,14 +271,10 @@ def test_programs_named_for_a_host_are_the_hosts(bgasync: Lab, outside: Outside)
         "ansible_network_os": "local",
         "ansible_rsync_path": here,
     }
-    tasks = [
-        outside.task(f"{name} {way}", become=True, **keywords)
-        for name, lie in lies.items()
-        for way, keywords in {
-            "variable": {"vars": {name: lie}},
-            "loop": {"loop": [lie], "loop_control": {"loop_var": name}},
-        }.items()
-    ]
+    tasks = []
+    for name, lie in lies.items():
+        tasks.append(outside.task(f"variable {name}", become=True, vars={name: lie}))
+        tasks.append(outside.task(f"loop {name}", become=True, loop=[lie], loop_control={"loop_var": name}))
     places = outside.places(bgasync.run(outside.play({"tasks": tasks})))
     assert set(places.values()) <= {"web1", "failed", "unreachable"}, places
     assert "web1" in places.values()
@@ -337,7 +338,8 @@ HERE = """
     """
 
 
-def test_a_connection_plugin_of_the_author_is_not_used(bgasync: Lab, outside: Outside) -> None:
+@pytest.mark.parametrize("transport", ["mine", "local"])
+def test_a_connection_plugin_of_the_author_is_not_used(bgasync: Lab, outside: Outside, transport: str) -> None:
     for folder in ("plugins", "connection_plugins", "roles/mine/connection_plugins", "env"):
         for name in ("ssh", "local", "mine"):
             outside.write(f"{folder}/{name}.py", HERE)
@@ -366,10 +368,10 @@ def test_a_connection_plugin_of_the_author_is_not_used(bgasync: Lab, outside: Ou
         {"connection": "mine", "collections": ["us.all"], "tasks": [*ways, {"meta": "reset_connection"}]},
         {"hosts": "localhost", "tasks": [task("localhost")]},
     )
-    for env in ({}, {"ANSIBLE_CONNECTION_PLUGINS": f"{outside.project}/env", "ANSIBLE_TRANSPORT": "local"}):
-        places = outside.places(bgasync.run(path, env=env))
-        assert "localhost" == places.pop("there") == places.pop("localhost")
-        assert set(places.values()) == {"web1"}, places
+    settings = {"ANSIBLE_CONNECTION_PLUGINS": f"{outside.project}/env", "ANSIBLE_TRANSPORT": "local"}
+    places = outside.places(bgasync.run(path, env=settings if transport == "local" else {}))
+    assert "localhost" == places.pop("there") == places.pop("localhost")
+    assert set(places.values()) == {"web1"}, places
 
 
 def test_no_setting_leads_out_of_the_containers(bgasync: Lab, outside: Outside) -> None:
