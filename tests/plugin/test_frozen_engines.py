@@ -23,7 +23,7 @@ BUSY = 30
 TESTS = """
     import pytest
 
-    PLAY = "[{hosts: all, gather_facts: false, tasks: [{name: Work, command: 'true', async: 60, poll: 1}]}]"
+    PLAY = "[{hosts: all, gather_facts: false, tasks: [{name: Work, command: 'true', async: 600, poll: 1}]}]"
 
     @pytest.mark.parametrize("number", range(3))
     def test_one(bgasync, number):
