@@ -106,7 +106,7 @@ def write_tree(folder: Path, playbooks: int) -> None:
     for role in names:
         _write(folder / "roles/handlers/handlers" / f"{role}.yml", _HANDLERS.format(role=role))
     for number in range(playbooks):
-        applied = [names[(number + 10 * step) % ROLES] for step in range(APPLIED)]
+        applied = [names[(7 * number + 3 * step) % ROLES] for step in range(APPLIED)]
         roles = "".join(f"    - role: {role}\n      when: \"'{role}' in wanted\"\n" for role in applied)
         _write(folder / "playbooks" / f"site{number}.yml", f"- hosts: all\n  become: true\n  roles:\n{roles}")
 
