@@ -88,7 +88,7 @@ class Inventory:
     opaque: bool
 
     @cached_property
-    def said(self) -> Mapping[str, frozenset[str]]:
+    def variable_words(self) -> Mapping[str, frozenset[str]]:
         """The words in all values of each variable."""
         return {name: words(*(value for _, value in values)) for name, values in self.variables.items()}
 

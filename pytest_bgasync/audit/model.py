@@ -109,7 +109,7 @@ class Scope:
         return Entry(self.file, *self.pairs[name]) if name in self.pairs else None
 
     @cached_property
-    def said(self) -> Mapping[str, frozenset[str]]:
+    def variable_words(self) -> Mapping[str, frozenset[str]]:
         """The words in each of its variables and defaults."""
         said = {name: words(node) for name, node in self.defaults.items()}
         for name, node in self.variables.items():
@@ -117,12 +117,12 @@ class Scope:
         return said
 
     @cached_property
-    def asked(self) -> frozenset[str]:
+    def condition_words(self) -> frozenset[str]:
         """The words in its condition."""
         return words(self.pairs["when"][1]) if "when" in self.pairs else frozenset()
 
     @cached_property
-    def looped(self) -> frozenset[str]:
+    def loop_words(self) -> frozenset[str]:
         """The words in its loops."""
         return words(*(pair[1] for name, pair in self.pairs.items() if name == "loop" or name.startswith("with_")))
 

@@ -64,14 +64,14 @@ class Plays(Results):
         if not words:
             return words, set()
         scopes = {id(scope): scope for task in self.tasks for scope in task.scopes}
-        leading = [pair for scope in scopes.values() for pair in scope.said.items()]
-        leading += self.inventory.said.items()
-        leading += [(loop_var(scope), scope.looped) for scope in scopes.values() if scope.loop]
+        leading = [pair for scope in scopes.values() for pair in scope.variable_words.items()]
+        leading += self.inventory.variable_words.items()
+        leading += [(loop_var(scope), scope.loop_words) for scope in scopes.values() if scope.loop]
         more = words
         while more:  # a variable may lead to another one
             more = {name for name, said in leading if name not in words and not words.isdisjoint(said)}
             words |= more
-        return words, {key for key, scope in scopes.items() if not words.isdisjoint(scope.asked)}
+        return words, {key for key, scope in scopes.items() if not words.isdisjoint(scope.condition_words)}
 
     def limit(self, task: Task) -> float | None:
         """Return the async limit in seconds, 0 for none, None where it is not known."""
@@ -136,7 +136,9 @@ class Plays(Results):
         jobs, _ = self._results_of_jobs
         saying = [(scope, name) for scope in around.values() for name in scope.variables]
         words: set[str] = set()
-        for tree in _trees(scope.variables[name] for scope, name in saying if not jobs.isdisjoint(scope.said[name])):
+        for tree in _trees(
+            scope.variables[name] for scope, name in saying if not jobs.isdisjoint(scope.variable_words[name])
+        ):
             words |= {word for word in templates.mentioned(tree) & jobs if _hands_on(tree, word)}
         return found | {task.place for task in self.tasks if registers(task) in words}
 

@@ -213,7 +213,7 @@ class _Walker:
         known = self._handled.get(piece)
         if known is None or known.counts:
             return True
-        words = known.words.union(*(scope.asked for scope in one.around.scopes)) if self._jobs_at else ()
+        words = known.words.union(*(scope.condition_words for scope in one.around.scopes)) if self._jobs_at else ()
         return any(self._jobs_at.get(word, -2) >= one.read_at for word in words)
 
     def _list(self, node: Node | None, around: _Around, handlers: _Handlers) -> None:
@@ -372,10 +372,10 @@ def _counts(task: Task) -> bool:
 def _named(tasks: Sequence[Task]) -> frozenset[str]:
     """Return the words in tasks, in the conditions around them, and in the variables that these name."""
     scopes = {id(scope): scope for task in tasks for scope in task.scopes}.values()
-    words = set[str]().union(*(task.words for task in tasks), *(scope.asked for scope in scopes))
+    words = set[str]().union(*(task.words for task in tasks), *(scope.condition_words for scope in scopes))
     more = words
     while more:
-        said = (scope.said[name] for scope in scopes for name in more & scope.said.keys())
+        said = (scope.variable_words[name] for scope in scopes for name in more & scope.variable_words.keys())
         more = set[str]().union(*said) - words
         words |= more
     return frozenset(words)

@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from audit_tree import write_tree
 from matplotlib.figure import Figure
 
 from pytest_bgasync import ssh
@@ -201,6 +202,18 @@ def workers() -> Times:
     return side_by_side(ways, rounds=2, warm=False)
 
 
+def audit() -> Times:
+    """The audit of playbooks that share 100 roles; a playbook comes to about 620 tasks, four of them of jobs."""
+    times: Times = {}
+    for number in (1, 10, 100):
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            write_tree(folder, number)
+            words = [*PYTEST, "--rootdir", folder, "--bgasync-audit", folder / "playbooks"]
+            times |= side_by_side({f"{number} playbooks": partial(command, words, folder)}, rounds=3)
+    return times
+
+
 def by_pytest(*runs: list[object]) -> Times:
     """Run files of measurements as tests, which need hosts; they write what they measured."""
     with tempfile.TemporaryDirectory() as folder:
@@ -231,6 +244,7 @@ BENCHMARKS: Mapping[str, Callable[[], Times]] = {
     "hosts": hosts,
     "jobs": jobs,
     "workers": workers,
+    "audit": audit,
 }
 
 
