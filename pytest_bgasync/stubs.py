@@ -29,11 +29,9 @@ if [ ! -p "$root/silence" ]; then
     mkdir -p "$root"
     mkfifo -m 666 "$root/silence"
     for copy in 'LC_ALL=C sed s/LC_ALL/LC_NOT/g /bin/bash' 'cat /bin/sh'; do
-        eval "$copy" >"$root/sh" 2>/dev/null || true
-        chmod 755 "$root/sh"
-        ! "$root/sh" -c "$probe" "$root/silence" 2>/dev/null || break
+        if eval "$copy" >"$root/sh" && chmod 755 "$root/sh" && "$root/sh" -c "$probe" "$root/silence"; then break; fi
         rm "$root/sh"
-    done
+    done 2>/dev/null
 fi
 """
 #: Prepares a stub, given the folder of them all, its own, its place and a second one; says whether the shell will do.

@@ -143,8 +143,8 @@ def test_a_command_that_goes_on_is_killed(bgasync: Lab) -> None:
     assert len(bgasync.host.calls("work")) == 1
 
 
-@pytest.mark.bgasync(time_scale=0.5)
-@pytest.mark.every_outcome("Work", outcomes=("succeeded", "failed"))
+@pytest.mark.bgasync(time_scale=1)
+@pytest.mark.every_outcome("Work", outcomes=("succeeded", "unreachable"))
 @pytest.mark.fire_and_forget("Report success", count=(0, 1))
 def test_a_declaration_of_what_only_some_outcomes_launch(bgasync: Lab, bgasync_outcome: Outcome) -> None:
     run = bgasync.run_text(
