@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,7 @@ _MAIN = dict.fromkeys(("tasks", "vars", "defaults", "handlers"), "main")
 _ENDS = {"fail", "meta", "assert"}
 #: Files that include each other in turn could be read for ever.
 _MOST = 20_000
+_FOLDER = re.compile(r"\{\{\s*(playbook_dir|role_path|role_name)\s*\}\}")
 _ROLE_KEYWORDS = frozenset({"role", "name", "src", "version", "scm"})
 
 
@@ -81,7 +83,7 @@ class _Walker:
             if name is None:
                 self._play(path, node, outer, within)
                 continue
-            other = path.parent / text(parts[name][1]).strip()
+            other = path.parent / self._path_of(parts[name][1], None)
             inside = read(other) if files.is_file(other) else None
             if inside is None or other.resolve() in {*within, path.resolve()}:
                 self._lost()
@@ -95,7 +97,7 @@ class _Walker:
         variables = dict(keys(parts.get("vars")))
         for name in entries(parts.get("vars_files")) or [parts[key] for key in ("vars_files",) if key in parts]:
             found = None
-            if isinstance(name, ScalarNode) and (file := files.find_file(text(name), [path.parent])):
+            if isinstance(name, ScalarNode) and (file := files.find_file(self._path_of(name, None), [path.parent])):
                 found = files.variables(file)
             self.opaque = self.opaque or found is None
             variables.update(found or {})
@@ -216,7 +218,7 @@ class _Walker:
             self._include_role(action, inside, handlers)
 
     def _include_tasks(self, action: Action, around: _Around, handlers: list[tuple[Node | None, _Around]]) -> None:
-        name = text(action.args.get("file") or action.args.get("_raw_params")).strip()
+        name = self._path_of(action.args.get("file") or action.args.get("_raw_params"), around.role)
         places = [around.file.parent]
         if around.role is not None:
             places += [around.role / ("handlers" if around.handler else "tasks"), around.role]
@@ -229,7 +231,7 @@ class _Walker:
         self._list(document, replace(around, file=file, within=within), handlers)
 
     def _include_role(self, action: Action, around: _Around, handlers: list[tuple[Node | None, _Around]]) -> None:
-        name = (text(action.args.get("name")) or text(action.args.get("role"))).strip()
+        name = self._path_of(action.args.get("name") or action.args.get("role"), around.role)
         stems = {part: text(action.args.get(f"{part}_from")).strip() or "main" for part in _MAIN}
         if action.name not in _STATIC and "public" not in action.args:
             around = replace(around, private=True)
@@ -239,7 +241,8 @@ class _Walker:
         self, node: Node, around: _Around, handlers: list[tuple[Node | None, _Around]], seen: set[str]
     ) -> None:
         parts = keys(node)
-        name = text(node) or text(parts.get("role") or parts.get("name"))
+        named = node if isinstance(node, ScalarNode) else parts.get("role") or parts.get("name")
+        name = self._path_of(named, around.role)
         params = {key: value for key, value in parts.items() if key not in _ROLE_KEYWORDS}
         scope = _scope(around.file, node, variables={**params, **keys(parts.get("vars"))})
         inside = around.inside(replace(scope, params=True)) if isinstance(node, MappingNode) else around
@@ -285,6 +288,13 @@ class _Walker:
             self._lost()
             return
         self._list(document, replace(inside, file=file, within=(*around.within, file.resolve())), handlers)
+
+    def _path_of(self, node: Node | None, role: Path | None) -> str:
+        """Return a name or path, with the folders of the playbook and of the role in the place of their variables."""
+        folders = {"playbook_dir": str(self._path.parent)}
+        if role is not None:
+            folders |= {"role_path": str(role), "role_name": role.name}
+        return _FOLDER.sub(lambda found: folders.get(found[1], found[0]), text(node).strip())
 
     def _lost(self) -> None:
         """Note that something which may hold any tasks is not known."""
