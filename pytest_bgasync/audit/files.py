@@ -9,7 +9,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from yaml.nodes import MappingNode, Node
+from yaml.nodes import MappingNode, Node, ScalarNode
 
 from pytest_bgasync.nodes import compose, keys, pairs, read
 
@@ -131,4 +131,5 @@ def variables(path: Path | None) -> Mapping[str, Node] | None:
         document = compose(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return keys(document) if document is None or isinstance(document, MappingNode) else None
+    empty = document is None or (isinstance(document, ScalarNode) and not document.value)
+    return keys(document) if empty or isinstance(document, MappingNode) else None

@@ -32,8 +32,9 @@ def look(path: Path, root: Path, rules: Sequence[Rule] = RULES) -> Audit:
     plays = Plays(book)
     told: dict[tuple[str, Place, str], Finding] = {}  # a crash is told beside what was found before it
     noqa: dict[Path, Mapping[int, frozenset[str]]] = {}
+    tasks = [task for task in plays.tasks if not plays.never_runs(task)]
     for rule in rules:
-        for task in plays.tasks:
+        for task in tasks:
             for finding, lines in _found(rule, task, plays):
                 file = finding.place.file
                 if file not in noqa:

@@ -10,7 +10,9 @@ from pytest_bgasync.audit.rules import (
     finished_is_no_bool,
     gives_up,
     hidden_launch_only,
+    import_drops_it,
     launched_once,
+    limit_below_wait,
     never_reached,
     no_async_here,
     no_rc,
@@ -20,6 +22,7 @@ from pytest_bgasync.audit.rules import (
     poll_without_limit,
     polled_already,
     skipped_launch,
+    timeout_by_its_text,
 )
 
 #: In the order of their ids.
@@ -40,4 +43,7 @@ RULES: tuple[Rule, ...] = (
     hidden_launch_only,
     ends_with_session,
     no_async_here,
+    import_drops_it,
+    limit_below_wait,
+    timeout_by_its_text,
 )
