@@ -97,7 +97,7 @@ def test_14_a_handler_that_is_flushed_twice_is_not_launched_anew(bgasync: Lab) -
 
 
 @pytest.mark.bgasync(strict=False)
-def test_40_the_limit_ends_before_the_command_wakes(bgasync: Lab) -> None:
+def test_40_the_limit_is_shorter_than_the_sleep(bgasync: Lab) -> None:
     """The sleep is longer than older wrappers need to kill."""
     late = "- {name: Restart, shell: sleep 20 && touch /tmp/restarted, async: 1, poll: 0}\n"
     job = play(bgasync, late).job("Restart")

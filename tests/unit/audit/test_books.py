@@ -180,7 +180,7 @@ def test_handlers_named_by_a_path_are_read(tmp_path: Path) -> None:
     ]
 
 
-def test_playbooks_and_variables_by_a_path_are_read(tmp_path: Path) -> None:
+def test_playbooks_and_variables_by_a_path(tmp_path: Path) -> None:
     other = play(
         LAUNCH.replace("600", "'{{ limit }}'") + SHORT, "hosts: all\nvars_files: ['{{ playbook_dir }}/more/vars.yml']"
     )
