@@ -97,8 +97,8 @@ def _filled(node: jinja.Expr, look: Look) -> jinja.Expr:
     if isinstance(node, jinja.Pow) or (isinstance(node, jinja.Filter) and node.name not in _FILTERS):
         return _unknown()
     copy: jinja.Expr = _rebuilt(node, lambda child: _filled(child, look))
-    if isinstance(copy, jinja.Mul) and not all(map(_may_be_number, (copy.left, copy.right))):
-        return _unknown()  # a text many times could fill the memory
+    if isinstance(copy, jinja.Mul | jinja.Mod) and not all(map(_may_be_number, (copy.left, copy.right))):
+        return _unknown()  # a text many times, or a very wide one, could fill the memory
     return copy
 
 

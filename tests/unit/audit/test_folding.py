@@ -26,6 +26,7 @@ def values(text: str) -> list[Any]:
     [
         ("limit", [600]),
         ("limit // 20 + 1", [31]),
+        ("limit % 7", [5]),
         ("text | int * 2", [180]),
         ("(limit / 7) | round | int", [86]),
         ("nobody | default(30)", [30]),
@@ -65,6 +66,7 @@ def test_values_of_an_expression(text: str, expected: list[Any]) -> None:
         "query('env', 'HOME') | length",
         "9 ** 9 ** 9",
         "'a' * 9999999999",
+        "'%9999999999d' % 1",
         "limit | some.own.filter",
         "limit / 0",
         "(1 if a else 2) + (10 if b else 20) + (100 if c else 200) + (1000 if d else 2000) + (10000 if e else 1)",

@@ -258,6 +258,13 @@ SOUND: dict[str, dict[str, str]] = {
             launch("become_user: '{{ owner }}'") + status('become_user: "{{ owner }}"'), "hosts: all\nbecome: true"
         ),
         "an unknown variable": play(launch("become: '{{ privileged }}'") + ASK),
+        "a user that is left out": play(
+            launch("become: true, become_user: \"{{ who | default(omit) }}\"") + status("become: true")
+        ),
+        "the default of a user": play(
+            launch("become: true, become_user: \"{{ who | default('app') }}\"")
+            + status("become: true\nbecome_user: app")
+        ),
         "a shared folder": play(
             launch("become: true") + ASK, "hosts: all\nvars: {ansible_async_dir: /var/spool/jobs}"
         ),
