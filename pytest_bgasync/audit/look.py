@@ -42,6 +42,8 @@ def look(path: Path, root: Path, rules: Sequence[Rule] = RULES, sources: Sources
     for rule in rules:
         for task in concerned if rule.ID in ABOUT_JOBS else plays.tasks:
             for finding, lines in _found(rule, task, plays):
+                if plays.never_runs(task):
+                    continue
                 silenced = sources.silenced(finding.place.file)
                 words = frozenset[str]().union(*(silenced.get(line, ()) for line in lines))
                 if not words & {ALL, finding.id}:

@@ -10,6 +10,7 @@ from jinja2 import nodes as jinja
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pytest_bgasync.audit import templates
+from pytest_bgasync.audit.actions import NO_JOB
 from pytest_bgasync.audit.model import Book, Entry, Place, Scope, Task, split
 from pytest_bgasync.audit.results import Results
 from pytest_bgasync.audit.values import Field, Result
@@ -18,14 +19,6 @@ from pytest_bgasync.nodes import scalar, text
 
 #: What Ansible takes when a task has async and no poll, until without retries, and no delay.
 POLL, RETRIES, DELAY = 15, 3, 5
-#: Actions that fail when they are given async, in every release.
-NO_ASYNC = frozenset({
-    "add_host", "assemble", "assert", "async_status", "copy", "debug", "fail", "fetch", "gather_facts", "group_by",
-    "include_role", "include_tasks", "include_vars", "pause", "raw", "script", "set_fact", "set_stats", "template",
-    "unarchive", "validate_argument_spec", "wait_for_connection",
-})  # fmt: skip
-#: Actions that never have a job: those, and the ones for which Ansible drops async without a word.
-NO_JOB = NO_ASYNC | {"import_role", "import_tasks", "meta"}
 #: Tasks that only say something: a job id that they mention is not handed on.
 _TELLERS = frozenset({"debug", "assert", "fail", "pause", "async_status"})
 #: Where a mention asks nothing of anybody.
@@ -49,6 +42,7 @@ class Plays(Results):
     def __init__(self, book: Book) -> None:
         super().__init__(book)
         self._links: dict[int, tuple[Link, ...]] = {}
+        self._never: dict[int, bool] = {}
 
     def concerns_jobs(self, task: Task) -> bool:
         """Say whether a task has a job, asks for one, or may name the result of one: of others nothing can be said."""
@@ -75,20 +69,37 @@ class Plays(Results):
 
     def limit(self, task: Task) -> float | None:
         """Return the async limit in seconds, 0 for none, None where it is not known."""
-        return 0 if task.action in NO_JOB else self.number(task.own("async"), task, 0)
+        found = self.limits(task)
+        return found[0] if len(found) == 1 else None
+
+    def limits(self, task: Task) -> tuple[float, ...]:
+        """Return all limits that a job can have, none where they are not known."""
+        return (0,) if task.action in NO_JOB else self.numbers(task.own("async"), task, 0)
 
     def poll(self, task: Task) -> float | None:
         """Return how often a job is polled, in seconds; 0 for never, None where that is not known."""
+        found = self.polls(task)
+        return found[0] if len(found) == 1 else None
+
+    def polls(self, task: Task) -> tuple[float, ...]:
+        """Return all that poll can be, none where that is not known."""
         usual = self.configured("defaults", "poll_interval")
-        return self.number(task.own("poll"), task, float(usual) if usual and usual.isdigit() else POLL)
+        return self.numbers(task.own("poll"), task, float(usual) if usual and usual.isdigit() else POLL)
 
     def launches(self, task: Task) -> bool:
         """Say whether a task leaves a job behind that can be asked for; its limit may be unknown."""
-        return self.limit(task) != 0 and self.poll(task) == 0
+        return self.limit(task) != 0 and self.poll(task) == 0 and not self.never_runs(task)
+
+    def never_runs(self, task: Task) -> bool:
+        """Say whether a task, or what it is in, has ``when: false``."""
+        if task.number not in self._never:
+            conditions = map(self.condition, task.conditions())
+            self._never[task.number] = any(one == jinja.Const(False) for one in conditions)
+        return self._never[task.number]
 
     def waits(self, task: Task) -> bool:
-        """Say whether a task waits for its own job."""
-        return bool(self.limit(task)) and bool(self.poll(task))
+        """Say whether a task waits for its own job; its limit may be unknown."""
+        return self.limit(task) != 0 and bool(self.poll(task))
 
     def asks(self, task: Task) -> bool:
         """Say whether a task asks for the status of a job."""
@@ -166,6 +177,8 @@ class Plays(Results):
         nodes += [value for key, (_, value) in task.scopes[-1].pairs.items() if key not in _CONDITIONS]
         known = self.known(task).keys()
         words = {word for tree in _trees(nodes) for word in templates.mentioned(tree) & known if _hands_on(tree, word)}
+        # An action of the author's own may get the name of the variable.
+        words |= {text(node) for key, node in task.args.items() if key != "_raw_params"} & known
         return self._producers(words, task)
 
     # The course of a play

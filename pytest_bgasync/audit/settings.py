@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from yaml.nodes import MappingNode, Node
 
 from pytest_bgasync.audit import templates
+from pytest_bgasync.audit.folding import OMIT
 from pytest_bgasync.audit.model import Task, split
 from pytest_bgasync.audit.plays import Plays
 from pytest_bgasync.audit.tasks import short
@@ -44,6 +45,8 @@ def differ(one: Setting, other: Setting) -> bool | None:
 
 def _said(node: Node | None, task: Task, plays: Plays) -> Setting:
     value = plays.value(node, task)
+    if value is OMIT:
+        return None
     if value is UNKNOWN:
         return Open(text(node) or repr(node))
     return None if value is None else str(value)

@@ -8,6 +8,14 @@ from jinja2 import TemplateError
 
 from pytest_bgasync.audit.templates import tokens
 
+#: What begins a part that may not run, or more than once.
+_COMPOUND = frozenset({"if", "for", "while", "until", "case", "select", "function", "exit", "return", "!"})
+#: Commands after which ``&&`` goes on.
+_SURE = frozenset({"sleep", "echo", "printf", "true", ":"})
+#: Words in front of a command.
+_PREFIXES = frozenset({"sudo", "nohup", "setsid", "exec", "time", "command"})
+_SHELLS = frozenset({"sh", "bash", "dash", "ksh", "zsh"})
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 #: Stands for the first template of a text, the next letter for the second: one that no shell knows, and no text has.
 _FILLER = 0xF0000
 
@@ -17,6 +25,8 @@ class Script:
     """A text as a shell reads it: the words of each part that is followed by ``&``, and all words."""
 
     background: list[list[str]] = field(default_factory=list)
+    commands: list[list[str]] = field(default_factory=list)
+    """Each command, in turn, up to the first that only runs under a condition, without those in the background."""
     words: list[str] = field(default_factory=list)
     slip: bool = False
     """Whether ``2&>1`` stands where ``2>&1`` must have been meant."""
@@ -46,6 +56,30 @@ def read(text: str) -> Script | None:
 def names(words: list[str]) -> set[str]:
     """Return what words may name as commands, also inside of quotes, without folders."""
     return {part.strip("();{}'\"").rpartition("/")[2] for word in words for part in word.split()}
+
+
+def sleeps(script: Script, *, operators: bool = True) -> float:
+    """Return the seconds for which a script certainly sleeps; without operators only its first command counts."""
+    return sum(map(slept, script.commands if operators else script.commands[:1]))
+
+
+def slept(words: list[str]) -> float:
+    """Return the seconds for which a command sleeps, 0 where it does not or that is not known."""
+    while words and words[0].rpartition("/")[2] in _PREFIXES:
+        words = words[1:]
+    name, arguments = words[0].rpartition("/")[2] if words else "", words[1:]
+    if name in _SHELLS and "-c" in arguments[:-1]:
+        script = read(arguments[arguments.index("-c") + 1])
+        return sleeps(script) if script is not None else 0
+    return sum(map(_seconds, arguments)) if name == "sleep" else 0
+
+
+def _seconds(duration: str) -> float:
+    number, unit = (duration[:-1], duration[-1]) if duration[-1:] in _UNITS else (duration, "s")
+    try:
+        return max(float(number), 0) * _UNITS[unit]
+    except ValueError:
+        return 0
 
 
 def _plain(text: str) -> tuple[str, dict[int, str]]:
@@ -81,12 +115,26 @@ class _Reader:
         self._frames: list[tuple[list[str], list[str]]] = [([], [])]
         self._endings: list[str] = []
         self._script = Script()
+        self._command: list[str] = []
+        self._commands: list[tuple[list[list[str]], list[list[str]]]] = [([], [])]
+        self._certain = True
 
     def read(self) -> Script:
         while self._at < len(self._text):
             self._step(self._text[self._at])
-        self._end_word()
+        self._end_command()
+        for current, done in reversed(self._commands):
+            self._script.commands += [*done, *current]
         return self._script
+
+    def _end_command(self) -> None:
+        """Note a command that certainly runs."""
+        self._end_word()
+        words, self._command = self._command, []
+        current, _ = self._commands[-1]
+        self._certain = self._certain and not (words and words[0] in _COMPOUND)
+        if words and self._certain and all(one[0].rpartition("/")[2] in _SURE for one in current):
+            current.append(words)
 
     def _step(self, letter: str) -> None:
         following = self._text[self._at + 1 : self._at + 2]
@@ -129,18 +177,28 @@ class _Reader:
             self._bracket(opens=self._word == "{")
         elif self._word is not None:
             self._frames[-1][0].append(self._word)
+            self._command.append(self._word)
             self._script.words.append(self._word)
         self._word = None
 
     def _bracket(self, *, opens: bool) -> None:
         if opens:
+            self._certain = self._certain and not self._command  # behind a word it begins a function
             self._frames.append(([], []))
+            self._commands.append(([], []))
         elif len(self._frames) > 1:
+            self._word = None
+            self._end_command()
             current, group = self._frames.pop()
             self._frames[-1][0].extend([*group, *current])
+            commands, done = self._commands.pop()
+            self._commands[-1][0].extend([*done, *commands])
 
     def _end_list(self, *, background: bool) -> None:
-        self._end_word()
+        self._end_command()
+        commands, done = self._commands[-1]
+        done += [] if background else commands
+        commands.clear()
         current, group = self._frames[-1]
         if background and current:
             self._script.background.append([*current])
@@ -155,7 +213,7 @@ class _Reader:
             self._end_word()
             self._at += 2
         elif following == "&":
-            self._end_word()
+            self._end_command()
             self._at += 2
         else:
             self._end_list(background=True)
@@ -163,7 +221,8 @@ class _Reader:
 
     def _separator(self, letter: str, following: str) -> None:
         if letter == "|":
-            self._end_word()
+            self._end_command()
+            self._certain = self._certain and following != "|"  # what is behind || may not run
             self._at += 2 if following in ("|", "&") else 1
             return
         self._end_list(background=False)

@@ -7,7 +7,7 @@ from configparser import ConfigParser
 from dataclasses import dataclass
 from pathlib import Path
 
-from yaml.nodes import MappingNode, Node
+from yaml.nodes import MappingNode, Node, ScalarNode
 
 from pytest_bgasync.audit import files
 from pytest_bgasync.audit.model import Block, Scope
@@ -95,7 +95,8 @@ class Sources:
             document = None if path is None else self.document(path)
         except (OSError, ValueError):
             return None
-        return keys(document) if document is None or isinstance(document, MappingNode) else None
+        empty = document is None or (isinstance(document, ScalarNode) and not document.value)
+        return keys(document) if empty or isinstance(document, MappingNode) else None
 
     def pieces(self, file: Path, node: Node | None) -> tuple[Piece, ...]:
         """Return the entries of a list of tasks in a file."""

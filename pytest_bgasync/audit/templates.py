@@ -4,12 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
+from typing import Any
 
-from jinja2 import Environment, TemplateError
+from jinja2 import Environment, TemplateError, UndefinedError
 from jinja2 import nodes as jinja
+from jinja2.runtime import Undefined
 
-#: With the extensions that Ansible has.
-_ENVIRONMENT = Environment(extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"])  # renders nothing
+TRUE = frozenset({"true", "yes", "on", "1", "y", "t", "1.0"})
+FALSE = frozenset({"false", "no", "off", "0", "n", "f", "0.0"})
+
+
+def _bool(value: Any) -> bool:
+    """Return what Ansible's filter ``bool`` makes of a value."""
+    return str(value).strip().lower() in TRUE
+
+
+def _mandatory(value: Any) -> Any:
+    if isinstance(value, Undefined):
+        raise ValueError("a mandatory variable is not defined")
+    return value
+
+
+#: With the extensions that Ansible has, and those of its filters that numbers are made with. It renders nothing.
+_ENVIRONMENT = Environment(extensions=["jinja2.ext.do", "jinja2.ext.loopcontrols"])
+_ENVIRONMENT.filters |= {"bool": _bool, "mandatory": _mandatory}
+_CONTEXT = jinja.EvalContext(_ENVIRONMENT)
 
 
 @lru_cache(maxsize=4096)
@@ -86,6 +105,14 @@ def mentioned(node: jinja.Node) -> set[str]:
         elif isinstance(one, jinja.Const) and isinstance(one.value, str):
             found.add(one.value)
     return found
+
+
+def constant(node: jinja.Expr) -> Any:
+    """Return the value of an expression without variables; raises jinja2.nodes.Impossible for any other."""
+    try:
+        return node.as_const(_CONTEXT)
+    except UndefinedError:
+        raise jinja.Impossible from None
 
 
 def walk(node: jinja.Node) -> Iterator[jinja.Node]:

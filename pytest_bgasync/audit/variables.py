@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-import copy
+from collections.abc import Sequence
 from configparser import ConfigParser
 from functools import cached_property
 from typing import Any
 
-from jinja2 import nodes as jinja
 from yaml.nodes import Node
 
 from pytest_bgasync.audit import files, templates
+from pytest_bgasync.audit.folding import OMIT, outcomes, undefined
 from pytest_bgasync.audit.model import Book, Entry, Scope, Task
 from pytest_bgasync.audit.values import UNKNOWN
 from pytest_bgasync.nodes import keys, scalar, text
 
-#: Filters of Jinja that numbers are made with.
-_NUMBERS = frozenset({"int", "float", "round", "abs", "default", "d", "max", "min", "sum", "length", "count"})
-_TRUE = frozenset({"true", "yes", "on", "1", "y", "t", "1.0"})
-_FALSE = frozenset({"false", "no", "off", "0", "n", "f", "0.0"})
+#: Variables that Ansible sets itself, beside those that begin with ``ansible_``.
+_MAGIC = frozenset({
+    "environment", "group_names", "groups", "hostvars", "inventory_dir", "inventory_file", "inventory_hostname",
+    "inventory_hostname_short", "item", "play_hosts", "playbook_dir", "role_name", "role_names", "role_path", "vars",
+})  # fmt: skip
 #: How deep variables may lead to other variables.
 DEPTH = 12
-
-
-class _Cannot(Exception):
-    """A number that depends on what is not known."""
 
 
 class Variables:
@@ -41,74 +38,71 @@ class Variables:
 
     def value(self, node: Node | None, task: Task) -> Any:
         """Return what a scalar stands for, UNKNOWN where that is not known before the run."""
+        found = self.values(node, task)
+        return found[0] if len(found) == 1 else UNKNOWN
+
+    def values(self, node: Node | None, task: Task, depth: int = 0) -> tuple[Any, ...]:
+        """Return all that a scalar can stand for: several where conditions are not known, none where it is unknown."""
         try:
             plain = scalar(node)
         except ValueError:
-            return UNKNOWN
+            return ()
         if not isinstance(plain, str) or not templates.is_template(plain):
-            return plain
+            return (plain,)
         found = templates.expression(plain)
-        if found is None:
-            return UNKNOWN
-        try:
-            return self._constant(found, task, 0)
-        except _Cannot:
-            return UNKNOWN
+        return () if found is None else outcomes(found, lambda name: self._variable_values(name, task, depth))
+
+    def numbers(self, entry: Entry | None, task: Task, default: float) -> tuple[float, ...]:
+        """Return all numbers that a keyword can be, ``default`` where it is not written, none where it is unknown."""
+        if entry is None:
+            return (default,)
+        found: list[float] = []
+        for value in self.values(entry.value, task):
+            if value is OMIT:
+                found.append(default)
+                continue
+            if isinstance(value, bool) or not isinstance(value, int | float | str):
+                return ()
+            try:
+                found.append(float(value))
+            except (ValueError, OverflowError):
+                return ()
+        return tuple(dict.fromkeys(found))
 
     def number(self, entry: Entry | None, task: Task, default: float) -> float | None:
         """Return a number, ``default`` where it is not written, None where it is not known."""
-        if entry is None:
-            return default
-        value = self.value(entry.value, task)
-        if isinstance(value, bool) or not isinstance(value, int | float | str):
-            return None
-        try:
-            return float(value)
-        except (ValueError, OverflowError):
-            return None
+        found = self.numbers(entry, task, default)
+        return found[0] if len(found) == 1 else None
 
     def truth(self, entry: Entry | None, task: Task, *, default: bool = False) -> bool | None:
         """Return what is true or false, ``default`` where it is not written, None where it is not known."""
         if entry is None:
             return default
         value = self.value(entry.value, task)
+        if value is OMIT:
+            return default
         word = str(value).lower() if isinstance(value, bool | int | float | str) else ""
-        return True if word in _TRUE else False if word in _FALSE else None
+        return True if word in templates.TRUE else False if word in templates.FALSE else None
 
-    def _constant(self, node: jinja.Expr, task: Task, depth: int) -> Any:
-        def filled(inner: jinja.Node) -> jinja.Node:
-            if isinstance(inner, jinja.Name):
-                return jinja.Const(self._variable_value(inner.name, task, depth))
-            # A power could take for ever, and filters that are Ansible's own are not known here.
-            if isinstance(inner, jinja.Pow) or (isinstance(inner, jinja.Filter) and inner.name not in _NUMBERS):
-                raise _Cannot
-            for field, value in inner.iter_fields():
-                if isinstance(value, jinja.Node):
-                    setattr(inner, field, filled(value))
-                elif isinstance(value, list):
-                    setattr(inner, field, [filled(one) if isinstance(one, jinja.Node) else one for one in value])
-            return inner
+    def _variable_values(self, name: str, task: Task, depth: int) -> Sequence[Any]:
+        found = self._variable(name, task)
+        if found is not None:
+            return () if depth > DEPTH else self.values(found, task, depth + 1)
+        return [undefined(name)] if self._is_undefined(name, task) else ()
 
-        try:
-            whole = filled(copy.deepcopy(node))
-            return whole.as_const() if isinstance(whole, jinja.Expr) else None
-        except (jinja.Impossible, AttributeError, RecursionError):
-            raise _Cannot from None
+    def _is_undefined(self, name: str, task: Task) -> bool:
+        """Say whether nothing that is written down sets a variable, so that its ``default`` is in force."""
+        if name in _MAGIC or name.startswith("ansible_") or loops_over(task, name):
+            return False
+        if self.book.opaque or self.inventory.opaque or name in self._scoped or name in self._registered:
+            return False
+        return not self.is_set(name)
 
-    def _variable_value(self, name: str, task: Task, depth: int) -> Any:
-        node = self._variable(name, task)
-        if node is None or depth > DEPTH:
-            raise _Cannot
-        try:
-            plain = scalar(node)
-        except ValueError:
-            raise _Cannot from None
-        if not isinstance(plain, str) or not templates.is_template(plain):
-            return plain
-        found = templates.expression(plain)
-        if found is None:
-            raise _Cannot
-        return self._constant(found, task, depth + 1)
+    @cached_property
+    def _scoped(self) -> frozenset[str]:
+        """The variables that any play, role, block or task sets for what is inside of it."""
+        scopes = {id(scope): scope for task in self.tasks for scope in task.scopes}
+        return frozenset(name for scope in scopes.values() for name in (*scope.variables, *scope.defaults))
 
     def _variable(self, name: str, task: Task) -> Node | None:
         """Return what a variable is set to, None where that is not known."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -18,6 +19,7 @@ from pytest_bgasync.nodes import entries, keys, pairs, text
 _MAIN = dict.fromkeys(("tasks", "vars", "defaults", "handlers"), "main")
 #: Files that include each other in turn could be read for ever.
 MOST_TASKS, MOST_DEEP = 20_000, 100
+_FOLDER = re.compile(r"\{\{\s*(playbook_dir|role_path|role_name)\s*\}\}")
 _ROLE_KEYWORDS = frozenset({"role", "name", "src", "version", "scm"})
 #: Tasks that count each time a handler comes to them, whatever has been registered: they take time, or end nothing.
 _COUNTS = frozenset({"pause", "wait_for", "meta"})
@@ -97,16 +99,25 @@ def imported(path: Path, sources: Sources) -> frozenset[Path]:
             nodes = entries(sources.document(here))
         except (OSError, ValueError):
             continue
-        for other in filter(None, (_import(here, pairs(node)) for node in nodes)):
+        for other in filter(None, (_import(here, pairs(node), path) for node in nodes)):
             if (resolved := sources.resolve(other)) not in found:
                 found.add(resolved)
                 waiting.append(other)
     return frozenset(found)
 
 
-def _import(path: Path, parts: Mapping[str, tuple[Node, Node]]) -> Path | None:
-    """Return the playbook that an entry of a playbook names for import."""
-    return next((path.parent / text(parts[key][1]).strip() for key in parts if short(key) == "import_playbook"), None)
+def _import(path: Path, parts: Mapping[str, tuple[Node, Node]], playbook: Path) -> Path | None:
+    """Return the playbook that an entry of a playbook names for import; ``playbook`` is the one that is audited."""
+    named = next((parts[key][1] for key in parts if short(key) == "import_playbook"), None)
+    return None if named is None else path.parent / _path_of(named, playbook)
+
+
+def _path_of(node: Node | None, playbook: Path, role: Path | None = None) -> str:
+    """Return a name or path, with the folders of the playbook and of the role in the place of their variables."""
+    folders = {"playbook_dir": str(playbook.parent)}
+    if role is not None:
+        folders |= {"role_path": str(role), "role_name": role.name}
+    return _FOLDER.sub(lambda found: folders.get(found[1], found[0]), text(node).strip())
 
 
 class _Walker:
@@ -131,7 +142,7 @@ class _Walker:
     def playbook(self, path: Path, document: Node | None, outer: tuple[Scope, ...], within: tuple[Path, ...]) -> None:
         for node in entries(document):
             parts = pairs(node)
-            other = _import(path, parts)
+            other = _import(path, parts, self._path)
             if other is None:
                 self._play(path, node, outer, within)
                 continue
@@ -148,7 +159,7 @@ class _Walker:
         variables = dict(keys(parts.get("vars")))
         for name in entries(parts.get("vars_files")) or [parts[key] for key in ("vars_files",) if key in parts]:
             found = None
-            if isinstance(name, ScalarNode) and (file := files.find_file(text(name), [path.parent])):
+            if isinstance(name, ScalarNode) and (file := files.find_file(_path_of(name, self._path), [path.parent])):
                 found = self._sources.variables(file)
             self.opaque = self.opaque or found is None
             variables.update(found or {})
@@ -289,7 +300,7 @@ class _Walker:
             self._include_role(action, inside, handlers, at)
 
     def _include_tasks(self, action: Action, around: _Around, handlers: _Handlers, at: Place) -> None:
-        name = text(action.args.get("file") or action.args.get("_raw_params")).strip()
+        name = _path_of(action.args.get("file") or action.args.get("_raw_params"), self._path, around.role)
         places = [around.file.parent]
         if around.role is not None:
             places += [around.role / ("handlers" if around.handler else "tasks"), around.role]
@@ -302,7 +313,7 @@ class _Walker:
         self._list(self._read(file, at), replace(around, file=file, within=within), handlers)
 
     def _include_role(self, action: Action, around: _Around, handlers: _Handlers, at: Place) -> None:
-        name = (text(action.args.get("name")) or text(action.args.get("role"))).strip()
+        name = _path_of(action.args.get("name") or action.args.get("role"), self._path, around.role)
         stems = {part: text(action.args.get(f"{part}_from")).strip() or "main" for part in _MAIN}
         if action.name not in STATIC and "public" not in action.args:
             around = replace(around, private=True)
@@ -310,7 +321,8 @@ class _Walker:
 
     def _role_entry(self, node: Node, around: _Around, handlers: _Handlers, seen: set[str]) -> None:
         parts = keys(node)
-        name = text(node) or text(parts.get("role") or parts.get("name"))
+        named = node if isinstance(node, ScalarNode) else parts.get("role") or parts.get("name")
+        name = _path_of(named, self._path, around.role)
         params = {key: value for key, value in parts.items() if key not in _ROLE_KEYWORDS}
         scope = _scope(around.file, node, variables={**params, **keys(parts.get("vars"))})
         inside = around.inside(replace(scope, params=True)) if isinstance(node, MappingNode) else around

@@ -1,7 +1,8 @@
-"""Entries 33 to 37: several hosts, batches, and modes."""
+"""Entries 33 to 37, and 39: several hosts, batches, modes, and imports."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from textwrap import indent
 
 import pytest
@@ -105,3 +106,23 @@ def test_37_a_module_that_does_not_know_async_fails_and_launches_nothing(bgasync
     assert not found(run)
     run = play(bgasync, copy % "when: true", limit="host1")
     assert run.ok, run.stdout + run.stderr
+
+
+def test_39_an_import_drops_async_and_register(bgasync: Lab, tmp_path: Path) -> None:
+    (tmp_path / "more.yml").write_text("- {name: Work, command: 'true'}\n")
+    (tmp_path / "roles/one/tasks").mkdir(parents=True)
+    (tmp_path / "roles/one/tasks/main.yml").write_text("- {name: Work as a role, command: 'true'}\n")
+    (tmp_path / "site.yml").write_text("""
+- hosts: all
+  gather_facts: false
+  tasks:
+    - {import_tasks: more.yml, async: 60, poll: 0, register: job}
+    - {import_role: {name: one}, async: 60, poll: 0, register: other}
+    - {name: Registered, command: 'true', when: job is defined or other is defined}
+""")
+    run = bgasync.run(tmp_path / "site.yml", limit="host1")
+    assert run.ok, run.stdout + run.stderr
+    assert run.ran("Work")
+    assert run.ran("Work as a role")
+    assert not run.ran("Registered")
+    assert len(run.jobs) == 0

@@ -1,4 +1,4 @@
-"""Entries 15 to 22: what becomes of a result."""
+"""Entries 15 to 22, and 41: what becomes of a result."""
 
 from __future__ import annotations
 
@@ -161,3 +161,21 @@ def test_22_no_log_on_the_launch_only(bgasync: Lab) -> None:
     run = play(bgasync, launch + ASK + "  no_log: true\n")
     assert run.ok
     assert not found(run)
+
+
+@pytest.mark.bgasync(strict=False)
+def test_41_a_timeout_is_told_by_what_it_lacks(bgasync: Lab) -> None:
+    """The message is another one on some releases where the task waits for its job; what the cure asks is not."""
+    run = play(
+        bgasync,
+        """
+- {name: Wait, command: sleep 20, async: 2, poll: 1, register: waited, ignore_errors: true}
+- {name: By its text, command: 'true', when: waited.msg == 'Timeout exceeded'}
+- {name: By what it lacks, command: 'true', when: waited is failed and waited.rc is not defined}
+- {name: Fail, command: 'false', async: 600, poll: 1, register: failed, ignore_errors: true}
+- {name: No timeout, command: 'true', when: failed is failed and failed.rc is not defined}
+""",
+    )
+    assert run.ran("By its text") is ("Timeout exceeded" in run.result("Wait").msg)
+    assert run.ran("By what it lacks")
+    assert not run.ran("No timeout")

@@ -1,4 +1,4 @@
-"""Entries 9 to 14: the clocks of the play, of the host and of the task."""
+"""Entries 9 to 14, and 40: the clocks of the play, of the host and of the task."""
 
 from __future__ import annotations
 
@@ -94,3 +94,17 @@ def test_14_a_handler_that_is_flushed_twice_is_not_launched_anew(bgasync: Lab) -
 """)
     assert len(run.jobs) == 2
     assert not found(run)
+
+
+@pytest.mark.bgasync(strict=False)
+def test_40_the_limit_is_shorter_than_the_sleep(bgasync: Lab) -> None:
+    """The sleep is longer than older wrappers need to kill."""
+    late = "- {name: Restart, shell: sleep 20 && touch /tmp/restarted, async: 1, poll: 0}\n"
+    job = play(bgasync, late).job("Restart")
+    job.wait(within=40)
+    assert job.outcome is Outcome.TIMED_OUT
+    assert bgasync.host.run("ls /tmp/restarted").rc != 0
+    job = play(bgasync, late.replace("sleep 20", "sleep 1").replace("async: 1", "async: 60")).job("Restart")
+    job.wait(within=40)
+    assert job.outcome is Outcome.SUCCEEDED
+    assert bgasync.host.run("ls /tmp/restarted").rc == 0

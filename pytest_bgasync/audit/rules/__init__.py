@@ -10,7 +10,9 @@ from pytest_bgasync.audit.rules import (
     finished_is_no_bool,
     gives_up,
     hidden_launch_only,
+    import_drops_it,
     launched_once,
+    limit_below_wait,
     never_reached,
     no_async_here,
     no_rc,
@@ -20,6 +22,7 @@ from pytest_bgasync.audit.rules import (
     poll_without_limit,
     polled_already,
     skipped_launch,
+    timeout_by_its_text,
 )
 
 #: In the order of their ids.
@@ -40,10 +43,13 @@ RULES: tuple[Rule, ...] = (
     hidden_launch_only,
     ends_with_session,
     no_async_here,
+    import_drops_it,
+    limit_below_wait,
+    timeout_by_its_text,
 )
 
 #: Rules that find nothing in a task that has no job, asks for none and names no result of one; others see all tasks.
 ABOUT_JOBS = frozenset({
     "BGA001", "BGA004", "BGA005", "BGA006", "BGA007", "BGA008", "BGA009", "BGA011", "BGA012", "BGA015", "BGA016",
-    "BGA017", "BGA020", "BGA022", "BGA037",
+    "BGA017", "BGA020", "BGA022", "BGA037", "BGA040",
 })  # fmt: skip

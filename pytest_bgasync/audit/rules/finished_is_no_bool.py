@@ -32,6 +32,8 @@ _VALUES = {
     "stderr_lines",
     "attempts",
 }
+#: Those that are never empty.
+_CERTAIN = {"ansible_job_id", "results_file"}
 _CONVERTING = {"int", "string", "length", "count", "float", "list"}
 
 
@@ -67,6 +69,14 @@ def _conditions(task: Task) -> Iterator[tuple[Entry, bool]]:
             yield entry, False
 
 
+def _is_certain(node: jinja.Expr) -> bool:
+    """Say whether an expression is true for each job."""
+    if isinstance(node, jinja.And):
+        return _is_certain(node.right)
+    found = templates.attribute(node)
+    return found is not None and found[1] in _CERTAIN
+
+
 def _told_apart(tree: jinja.Node, task: Task, plays: Plays, *, own: bool) -> Iterator[str]:
     for node in templates.walk(tree):
         if isinstance(node, jinja.Test) and node.name in _TESTS:
@@ -84,7 +94,9 @@ def _no_bool(node: jinja.Expr, task: Task, plays: Plays, *, own: bool) -> str | 
     """Return what a condition comes to where that is no bool."""
     if isinstance(node, jinja.And | jinja.Or):
         left, right = (_no_bool(one, task, plays, own=own) for one in (node.left, node.right))
-        return left or right
+        # Of "a and b" an a that is never empty is not the result.
+        certain = isinstance(node, jinja.And) and _is_certain(node.left)
+        return right if certain else left or right
     if isinstance(node, jinja.Filter) and node.node is not None:
         if node.name in _CONVERTING:
             inner = node.node

@@ -11,6 +11,8 @@ ID = "BGA009"
 SEVERITY = Severity.ERROR
 PROBLEM = "retries x delay is shorter than async; the play gives up on a job that may still run"
 CURE = "let retries x delay last at least as long as async"
+#: The seconds that a question may take where there is no delay between them.
+_QUESTION = 1
 
 
 def find(task: Task, plays: Plays) -> Iterator[Fault]:
@@ -18,12 +20,13 @@ def find(task: Task, plays: Plays) -> Iterator[Fault]:
     if not plays.asks(task) or not (task.own("until") or task.own("retries")):
         return
     for link in plays.links(task):
-        limits = [plays.limit(launch) for launch in link.launches]
+        limits = [_shortest(launch, plays) for launch in link.launches]
         launch = link.launches[-1]
-        if not all(limits) or not all(map(plays.launches, link.launches)) or _is_asked_again(launch, task, plays):
+        launched = all(0 in plays.polls(one) for one in link.launches)
+        if not all(limits) or not launched or _is_asked_again(launch, task, plays):
             continue
         patience = _waited(launch, task, plays)
-        if patience is None or patience >= min(limit for limit in limits if limit is not None):
+        if patience is None or patience >= min(limits):
             continue
         at = task.own("retries") or task.own("delay") or task.own("until")
         yield task.fault(
@@ -33,17 +36,26 @@ def find(task: Task, plays: Plays) -> Iterator[Fault]:
         )
 
 
+def _shortest(launch: Task, plays: Plays) -> float:
+    """Return the shortest limit that the job of a launch can have, 0 where that is not known."""
+    return min((limit for limit in plays.limits(launch) if limit > 0), default=0)
+
+
 def _sum(task: Task, patience: float, plays: Plays) -> str:
     if not task.own("until"):
         return "one try, since retries without until stop at the first answer"
     retries, delay = _numbers(task, plays)
+    if not delay:
+        return f"{retries:g} questions without a delay"
     return f"{retries:g} x {delay:g} s" + (
         f" ({patience:g} s in all)" if patience != (retries or 0) * (delay or 0) else ""
     )
 
 
 def _numbers(task: Task, plays: Plays) -> tuple[float | None, float | None]:
-    return plays.number(task.own("retries"), task, RETRIES), plays.number(task.own("delay"), task, DELAY)
+    """Return the most retries and the longest delay that a status can have."""
+    retries = plays.numbers(task.own("retries"), task, RETRIES)
+    return max(retries, default=None), max(plays.numbers(task.own("delay"), task, DELAY), default=None)
 
 
 def _patience(task: Task, plays: Plays) -> float | None:
@@ -53,7 +65,7 @@ def _patience(task: Task, plays: Plays) -> float | None:
     retries, delay = _numbers(task, plays)
     if retries is None or delay is None:
         return None
-    return max(retries, 0) * (delay if delay >= 0 else 1)
+    return max(retries, 0) * (delay if delay > 0 else _QUESTION)
 
 
 def _is_asked_again(launch: Task, status: Task, plays: Plays) -> bool:

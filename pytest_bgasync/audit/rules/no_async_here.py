@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pytest_bgasync.audit.actions import NO_ASYNC
 from pytest_bgasync.audit.model import Fault, Severity, Task
-from pytest_bgasync.audit.plays import NO_ASYNC, Plays
+from pytest_bgasync.audit.plays import Plays
 
 ID = "BGA037"
 SEVERITY = Severity.ERROR
@@ -21,4 +22,6 @@ def find(task: Task, plays: Plays) -> Iterator[Fault]:
     includes = task.action.startswith("include_") and task.action != "include_vars"
     if includes or plays.number(entry, task, 0):
         what = "rejects async" if includes else "does not support async and fails"
+        if task.action == "reboot":
+            what += " from ansible-core 2.17 on; before, it reboots in the foreground and launches no job"
         yield task.fault(f"{task.action} {what}", entry.place)

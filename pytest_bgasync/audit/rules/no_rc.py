@@ -36,7 +36,7 @@ def find(task: Task, plays: Plays) -> Iterator[Fault]:
         yield from _asked_in_turn(that, task, plays, safe, own=False)
     # An error in failed_when fails a task, which is right for a status without rc, and wrong for every launch.
     asked_after = ("until", "failed_when", "changed_when") if plays.launches(task) else ("until",)
-    if plays.asks(task) or plays.launches(task):
+    if plays.asks(task) or plays.launches(task) or plays.waits(task):
         for entry in filter(None, map(task.own, asked_after)):
             yield from _asked_in_turn(entry, task, plays, safe, own=True)
 

@@ -14,7 +14,10 @@ CURE = "make poll a small part of async"
 
 
 def find(task: Task, plays: Plays) -> Iterator[Fault]:
-    """Find tasks with a written poll above their limit."""
+    """Find tasks with a poll above their limit, be it written or the default."""
     entry, limit, poll = task.own("poll"), plays.limit(task), plays.poll(task)
-    if entry is not None and limit and poll is not None and poll > limit:
-        yield task.fault(f"{task.called} has async: {limit:g} and asks only after poll: {poll:g} s", entry.place)
+    if not limit or poll is None or poll <= limit:
+        return
+    said = f"poll: {poll:g} s" if entry is not None else f"{poll:g} s, the default of poll"
+    at = entry or task.own("async")
+    yield task.fault(f"{task.called} has async: {limit:g} and asks only after {said}", at.place if at else None)

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pytest_bgasync.audit import templates
+from pytest_bgasync.audit.actions import NO_JOB
 from pytest_bgasync.audit.model import Fault, Severity, Task
-from pytest_bgasync.audit.plays import NO_JOB, Plays
+from pytest_bgasync.audit.plays import Plays
+from pytest_bgasync.nodes import text
 
 ID = "BGA012"
 SEVERITY = Severity.ERROR
@@ -18,6 +21,9 @@ def find(task: Task, plays: Plays) -> Iterator[Fault]:
     entry = task.own("poll")
     if entry is None or plays.poll(task) != 0 or task.action in NO_JOB:
         return
+    limit = task.own("async")
+    if limit is not None and templates.is_template(text(limit.value)):
+        return  # the limit is chosen elsewhere, and 0 may be meant
     if plays.limit(task) == 0:
-        limit = "no async" if task.own("async") is None else "async: 0"
-        yield task.fault(f"{task.called} has poll: 0 and {limit}, so that it runs in the foreground", entry.place)
+        said = "no async" if limit is None else "async: 0"
+        yield task.fault(f"{task.called} has poll: 0 and {said}, so that it runs in the foreground", entry.place)

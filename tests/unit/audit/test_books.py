@@ -140,6 +140,54 @@ def test_an_include_in_a_loop_asks_for_each_item(tmp_path: Path) -> None:
     assert found(tmp_path, play(EACH + include), wait=wait) == ["wait.yml:5:BGA009"]
 
 
+@pytest.mark.parametrize(
+    "tasks",
+    [
+        "- include_tasks: '{{ playbook_dir }}/parts/one.yml'\n",
+        "- import_tasks: '{{playbook_dir}}/parts/one.yml'\n",
+        "- import_role: {name: '{{ playbook_dir }}/far/two'}\n",
+        "- include_role: {name: far/two}\n",
+        "- include_role: {name: ./far/two}\n",
+    ],
+)
+def test_what_is_named_by_a_path_is_read(tmp_path: Path, tasks: str) -> None:
+    files = {"parts__one": BARE, "far__two__tasks__main": BARE}
+    assert ids(tmp_path, play(tasks), **files) == ["BGA015"]
+
+
+def test_the_folder_of_the_playbook_can_be_a_role(tmp_path: Path) -> None:
+    text = play("[]", "hosts: all\nroles: [{role: '{{ playbook_dir }}'}]")
+    assert found(tmp_path, text, tasks__main=BARE, defaults__main="limit: 60\n") == ["tasks/main.yml:1:BGA015"]
+
+
+def test_the_folder_of_a_role_leads_to_its_files(tmp_path: Path) -> None:
+    main = "- include_tasks: '{{ role_path }}/tasks/more.yml'\n- import_tasks: '{{ role_path }}/{{ role_name }}.yml'\n"
+    role = {"roles__one__tasks__main": main, "roles__one__tasks__more": BARE, "roles__one__one": BARE}
+    assert found(tmp_path, play("[]", "hosts: all\nroles: [one]"), **role) == [
+        "roles/one/one.yml:1:BGA015",
+        "roles/one/tasks/more.yml:1:BGA015",
+    ]
+
+
+def test_handlers_named_by_a_path_are_read(tmp_path: Path) -> None:
+    handlers = (
+        "  handlers:\n    - import_tasks: '{{ playbook_dir }}/handlers/one.yml'\n    - import_tasks: more/two.yml\n"
+    )
+    text = play("- {ping: , notify: Work}\n") + handlers
+    assert found(tmp_path, text, handlers__one=BARE, more__two=BARE) == [
+        "handlers/one.yml:1:BGA015",
+        "more/two.yml:1:BGA015",
+    ]
+
+
+def test_playbooks_and_variables_by_a_path(tmp_path: Path) -> None:
+    other = play(
+        LAUNCH.replace("600", "'{{ limit }}'") + SHORT, "hosts: all\nvars_files: ['{{ playbook_dir }}/more/vars.yml']"
+    )
+    text = "- import_playbook: '{{ playbook_dir }}/more/other.yml'\n"
+    assert ids(tmp_path, text, more__other=other, more__vars="limit: 600\n") == ["BGA009"]
+
+
 def test_what_cannot_be_followed_may_ask(tmp_path: Path) -> None:
     for tail in (
         "- include_tasks: '{{ which }}.yml'\n",
@@ -233,6 +281,21 @@ def test_variables_of_roles_and_of_the_inventory(tmp_path: Path) -> None:
     (tmp_path / "roles/one/defaults/main.yml").unlink()
     assert ids(tmp_path, roles, **role, group_vars__all="limit: 600\n") == ["BGA009"]
     assert ids(tmp_path, roles, **role, host_vars__db1="limit: 50\n") == []
+
+
+def test_defaults_of_roles_with_filters(tmp_path: Path) -> None:
+    """As long as nobody sets the variable, its default counts."""
+    text = LAUNCH + ASK.replace("60", "'{{ one_tries }}'").replace("10", "'{{ one_delay }}'")
+    roles = play("[]", "hosts: all\nroles: [one]")
+    defaults = 'one_tries: "{{ tries | default(30) }}"\none_delay: "{{ pace | default(1) | int }}"\n'
+    role = {"roles__one__tasks__main": text, "roles__one__defaults__main": defaults}
+    assert found(tmp_path, roles, **role) == ["roles/one/tasks/main.yml:6:BGA009"]
+    assert ids(tmp_path, roles.replace("roles", "vars: {tries: 600}\n  roles"), **role) == []
+    assert ids(tmp_path, roles, **role, group_vars__db="tries: 600\n") == []
+    empty = {**role, "roles__one__vars__main": "---\n# nothing\n"}
+    (tmp_path / "group_vars/db.yml").unlink()
+    assert ids(tmp_path, roles, **empty) == ["BGA009"]
+    assert ids(tmp_path, play("- include_vars: more.yml\n", "hosts: all\nroles: [one]"), **role) == []
 
 
 def test_other_files_of_variables_of_a_role_are_read(tmp_path: Path) -> None:

@@ -87,10 +87,21 @@ BAD: dict[str, dict[str, str]] = {
         ),
         "retries without until": play(LAUNCH + ask("  until: answer is finished\n", "")),
         "in a loop": play(EACH + ask("60", "5", ASK_EACH)),
+        "a default filter": play(
+            LAUNCH + ask("60", '"{{ tries | default(5) }}"').replace("10", '"{{ pace | default(omit) }}"')
+        ),
+        "a ternary": play(LAUNCH.replace("600", '"{{ fast | ternary(120, 600) }}"') + ask("60", "5")),
+        "check mode": play(LAUNCH.replace("600", '"{{ ansible_check_mode | ternary(0, 600) }}"') + ask("60", "5")),
+        "either branch": play(LAUNCH + ask("60", '"{{ 5 if hurry else 10 }}"')),
+        "a launch that may also wait": play(
+            LAUNCH.replace("poll: 0", "poll: '{{ 0 if hurry else 15 }}'") + ask("60", "5")
+        ),
+        "no delay": play(LAUNCH + ask("60", "20").replace("delay: 10", "delay: 0")),
     },
     "BGA011": {
         "poll above async": play("- {command: work, async: 10, poll: 30}\n"),
         "as text": play("- {command: work, async: '10', poll: '30'}\n"),
+        "the default of poll": play("- {command: work, async: 5}\n"),
     },
     "BGA012": {
         "no async": play("- {command: work, poll: 0}\n"),
@@ -137,6 +148,9 @@ BAD: dict[str, dict[str, str]] = {
             LAUNCH.replace("poll: 0", "poll: 5, ignore_errors: true") + ROLLBACK % "job.rc != 0"
         ),
         "after its state": play(LAUNCH + status("failed_when: false") + ROLLBACK % "answer.started or answer.rc == 7"),
+        "in the until of a task that polls": play(
+            "- {command: work, async: 60, poll: 5, register: job, until: job.rc == 0, retries: 3}\n"
+        ),
     },
     "BGA017": {
         "a report": play(LAUNCH + ASK + REPORT),
@@ -180,6 +194,9 @@ BAD: dict[str, dict[str, str]] = {
             + "- {debug: {msg: \"{{ 'late' if answer.finished is false else 'done' }}\"}}\n"
         ),
         "in a loop": play(EACH + ask("answers is finished", "answers.finished is true", ASK_EACH)),
+        "an rc before an and": play(
+            LAUNCH + status("ignore_errors: true") + ROLLBACK % "answer.rc | default(1) and answer is finished"
+        ),
     },
     "BGA022": {
         "no_log": play(launch("no_log: true") + ASK),
@@ -202,6 +219,32 @@ BAD: dict[str, dict[str, str]] = {
         "gather_facts": play("- {gather_facts: , async: 60}\n"),
         "include_tasks": play("- {include_tasks: '{{ which }}.yml', async: 60}\n"),
         "include_role": play("- {include_role: {name: '{{ which }}'}, async: 60}\n"),
+        "reboot": play("- {reboot: , async: 60, poll: 0}\n"),
+        "synchronize": play("- {ansible.posix.synchronize: {src: x, dest: /tmp}, async: 60, poll: 5}\n"),
+        "k8s": play("- {kubernetes.core.k8s: {src: x}, async: 60, poll: 0, register: job}\n"),
+    },
+    "BGA039": {
+        "a role": play("- {import_role: {name: no}, async: 60, poll: 0, register: job}\n"),
+        "a file": play("- {ansible.builtin.import_tasks: no.yml, register: result}\n"),
+    },
+    "BGA040": {
+        "a restart": play("- {shell: sleep 2 && reboot, async: 1, poll: 0}\n"),
+        "minutes": play("- {shell: 'echo begin; sleep 2m; work', async: 100, poll: 20}\n"),
+        "two sleeps": play("- {shell: 'sleep 20; work; sleep 20', async: 30, poll: 5}\n"),
+        "a command": play("- {command: /bin/sleep 90, async: 60, poll: 5}\n"),
+        "argv": play("- {command: {argv: [sleep, 90]}, async: 60, poll: 5}\n"),
+        "another shell": play("- {command: bash -c 'sleep 90; work', async: 60, poll: 5}\n"),
+        "either limit": play("- {shell: sleep 90, async: '{{ slow | ternary(60, 30) }}', poll: 5}\n"),
+    },
+    "BGA041": {
+        "a message": play(LAUNCH + status("ignore_errors: true") + ROLLBACK % "answer.msg == 'Timeout exceeded'"),
+        "a part": play(
+            LAUNCH + status("ignore_errors: true") + ROLLBACK % "\"'Timeout exceeded' in answer.msg | default('')\""
+        ),
+        "a search": play(LAUNCH + status("failed_when: answer.msg is search('Timeout exceeded')")),
+        "an assertion": play(
+            LAUNCH + status("ignore_errors: true") + "- {assert: {that: answer.msg != 'Timeout exceeded'}}\n"
+        ),
     },
 }
 SOUND: dict[str, dict[str, str]] = {
@@ -215,12 +258,23 @@ SOUND: dict[str, dict[str, str]] = {
             launch("become_user: '{{ owner }}'") + status('become_user: "{{ owner }}"'), "hosts: all\nbecome: true"
         ),
         "an unknown variable": play(launch("become: '{{ privileged }}'") + ASK),
+        "a user that is left out": play(
+            launch("become: true, become_user: \"{{ who | default(omit) }}\"") + status("become: true")
+        ),
+        "the default of a user": play(
+            launch("become: true, become_user: \"{{ who | default('app') }}\"")
+            + status("become: true\nbecome_user: app")
+        ),
         "a shared folder": play(
             launch("become: true") + ASK, "hosts: all\nvars: {ansible_async_dir: /var/spool/jobs}"
         ),
     },
     "BGA004": {
         "poll 0": play(LAUNCH + ASK),
+        "a switch": play(
+            LAUNCH.replace("poll: 0", "poll: '{{ 0 if hurry else 15 }}'") + status("when: hurry"),
+            "hosts: all\nvars: {hurry: false}",
+        ),
         "unknown": play(LAUNCH.replace("poll: 0", "poll: '{{ interval }}'") + ASK),
         "read without asking": play(LAUNCH.replace("poll: 0", "poll: 5") + "- {debug: {var: job.rc}}\n"),
     },
@@ -281,16 +335,28 @@ SOUND: dict[str, dict[str, str]] = {
             LAUNCH + status("ignore_errors: true", ask("60", "30")) + ask("60", "30").replace("Ask", "Ask again")
         ),
         "a look": play(LAUNCH + "- async_status: {jid: '{{ job.ansible_job_id }}'}\n"),
+        "one branch": play(LAUNCH + ask("60", '"{{ 5 if hurry else 60 }}"')),
+        "many questions without a delay": play(LAUNCH + ask("60", "100000").replace("delay: 10", "delay: 0")),
+        "a lookup": play(LAUNCH + ask("60", "\"{{ lookup('env', 'TRIES') | default(5) }}\"")),
+        "the default of a variable that is set": play(
+            LAUNCH + ask("60", '"{{ tries | default(5) }}"'), "hosts: all\nvars: {tries: 60}"
+        ),
+        "a long limit by a ternary": play(
+            LAUNCH.replace("600", '"{{ fast | ternary(30, 600) }}"') + ask("60", "5")
+        ),
     },
     "BGA011": {
         "below": play("- {command: work, async: 60, poll: 5}\n"),
         "equal": play("- {command: work, async: 60, poll: 60}\n"),
         "unknown": play("- {command: work, async: '{{ limit }}', poll: 30}\n"),
+        "a limit above the default of poll": play("- {command: work, async: 60}\n"),
+        "no limit": play("- {command: work}\n"),
     },
     "BGA012": {
         "unknown": play("- {command: work, async: '{{ limit }}', poll: 0}\n"),
         "neither": play("- {command: work}\n"),
         "foreground": play("- {command: work, poll: 5}\n"),
+        "a limit that may be chosen": play("- {command: work, async: '{{ limit | default(0) }}', poll: 0}\n"),
     },
     "BGA015": {
         "asked": play(LAUNCH + ASK),
@@ -315,9 +381,11 @@ SOUND: dict[str, dict[str, str]] = {
         "somewhere else": play(LAUNCH + "- include_tasks: '{{ which }}.yml'\n"),
         "a role that is not there": play(LAUNCH + "- include_role: {name: nowhere.at.all}\n"),
         "a handler": play(LAUNCH) + "  handlers:\n" + "".join(f"    {line}\n" for line in ASK.splitlines()),
-        "a restart": play("- {shell: sleep 2 && reboot, async: 1, poll: 0}\n"),
+        "a restart": play("- {shell: sleep 2 && reboot, async: 60, poll: 0}\n"),
         "unknown limit": play("- {command: work, async: '{{ limit }}', poll: 0}\n"),
-        "an import, which drops it": play("- {import_tasks: no.yml, async: 60, poll: 0}\n"),
+        "named to an action of the author's own": play(LAUNCH + "- {await_job: {job: job, within: 60}}\n"),
+        "never": play("- {command: work, async: 600, poll: 0, when: false}\n"),
+        "never, by its block": play("- when: false\n  block:\n    - {command: work, async: 600, poll: 0}\n"),
     },
     "BGA016": {
         "a default": play(LAUNCH + status("failed_when: false") + ROLLBACK % "answer.rc | default(1) != 0"),
@@ -354,6 +422,12 @@ SOUND: dict[str, dict[str, str]] = {
         "unknown": play(LAUNCH + status("ignore_errors: '{{ lenient }}'") + ROLLBACK % "answer.rc != 0"),
         "where an error is a failure": play(LAUNCH + status("failed_when: answer.rc != 0")),
         "until it is there": play(LAUNCH + ask("answer is finished", "answer.rc is defined")),
+        "in the until of a task that polls": play(
+            "- {command: work, async: 60, poll: 5, register: job, until: job.rc | default(1) == 0, retries: 3}\n"
+        ),
+        "in the until of a task in the foreground": play(
+            "- {command: work, register: job, until: job.rc == 0, retries: 3}\n"
+        ),
     },
     "BGA017": {
         "ignored": play(LAUNCH + status("ignore_errors: true") + ROLLBACK % "answer is failed"),
@@ -393,6 +467,9 @@ SOUND: dict[str, dict[str, str]] = {
         "not": play(LAUNCH + status("failed_when: false") + ROLLBACK % "not answer.finished"),
         "no job": play("- {command: work, register: answer}\n" + ROLLBACK % "answer.finished is false"),
         "another key": play(LAUNCH + ASK + ROLLBACK % "answer.changed is true"),
+        "a job id before an and": play(
+            LAUNCH + ASK + ROLLBACK % "job.ansible_job_id and job.changed and (job.finished == 0)"
+        ),
     },
     "BGA022": {
         "both": play(launch("no_log: true") + status("no_log: true")),
@@ -423,6 +500,29 @@ SOUND: dict[str, dict[str, str]] = {
         "async 0": play("- {copy: {content: x, dest: /tmp/x}, async: 0}\n"),
         "another copy": play("- {win.files.copy: {dest: /tmp/x}, async: 60}\n"),
         "unknown": play("- {copy: {content: x, dest: /tmp/x}, async: '{{ limit }}'}\n"),
+    },
+    "BGA039": {
+        "an include": play("- {include_tasks: no.yml, register: result}\n"),
+        "on the tasks inside": play("- {import_tasks: no.yml}\n" + LAUNCH + ASK),
+    },
+    "BGA040": {
+        "long enough": play("- {shell: sleep 2 && reboot, async: 60, poll: 0}\n"),
+        "in the background": play("- {shell: '(sleep 5; reboot) &', async: 1, poll: 0}\n"),
+        "under a condition": play("- {shell: 'test -f x && sleep 90', async: 60, poll: 5}\n"),
+        "in a loop that may end": play("- {shell: 'until work; do sleep 90; done', async: 60, poll: 5}\n"),
+        "otherwise": play("- {shell: 'work || sleep 90', async: 60, poll: 5}\n"),
+        "a function": play("- {shell: 'late() { sleep 90; }; work', async: 60, poll: 5}\n"),
+        "unknown": play("- {shell: 'sleep {{ pause }}', async: 60, poll: 5}\n"),
+        "quoted": play("- {shell: \"echo 'sleep 90'\", async: 60, poll: 5}\n"),
+        "no limit": play("- {shell: sleep 90}\n"),
+        "one limit is enough": play("- {shell: sleep 90, async: '{{ slow | ternary(600, 30) }}', poll: 5}\n"),
+    },
+    "BGA041": {
+        "without an rc": play(
+            LAUNCH + status("ignore_errors: true") + ROLLBACK % "answer is failed and answer.rc is not defined"
+        ),
+        "said": play(LAUNCH + ASK + "- {fail: {msg: Timeout exceeded}, when: answer.changed}\n"),
+        "another text": play(LAUNCH + status("ignore_errors: true") + ROLLBACK % "answer.msg == 'no'"),
     },
 }  # fmt: skip
 
