@@ -18,7 +18,7 @@ from docker.errors import APIError, NotFound
 
 from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import FAILURES, Engine, reason
-from pytest_bgasync.errors import CommandDeadline, HostProblem, OutputLimitError
+from pytest_bgasync.errors import BgasyncError, CommandDeadline, HostProblem, OutputLimitError
 from pytest_bgasync.memory import COUNTERS, is_full, killed
 from pytest_bgasync.records import STAYS
 from pytest_bgasync.streams import Stream
@@ -230,7 +230,7 @@ class Container:
                 full = is_full(client.api.stats(self.id, stream=False, one_shot=True))
             command = f"PATH={PATH} cat {' '.join(COUNTERS)} 2>/dev/null"
             return full or killed(self._execute(["/bin/sh", "-c", command], "0", Deadline(ASKING)).stdout.decode())
-        except (*FAILURES, HostProblem, _Late):
+        except (*FAILURES, BgasyncError, _Late):  # an engine that hangs is told elsewhere
             return ""
 
     def converse(self, command: Sequence[str]) -> Stream:

@@ -115,7 +115,7 @@ def test_hosts_that_do_not_come_up_fail_the_test_that_asks_for_them(inner: Inner
         """
     )
     ended = inner.run("-o", "bgasync_boot=3")
-    assert "\nbgasync: waiting until these answer: host1 (2 s)\n" in ended.output, ended.output
+    assert "\nbgasync: waiting until host1 answers (2 s)\n" in ended.output, ended.output
     assert ended.counts == {"passed": 1, "errors": 2}, ended.output
     assert ended.output.count("did not answer over ssh within 3 s (the ini key bgasync_boot)") == 2
     inner.assert_nothing_left()

@@ -189,7 +189,7 @@ def test_a_module_that_reads_the_job_file_looks(play, tidy: bool) -> None:  # ty
     )
     assert run.ok
     (job,) = run.jobs
-    assert (job.outcome, job.rc, job.stdout, job.collected) == (Outcome.SUCCEEDED, 0, "hello", False)
+    assert (job.wait().outcome, job.rc, job.stdout, job.collected) == (Outcome.SUCCEEDED, 0, "hello", False)
     assert uncollected(run).endswith(
         "'Look' looked at its job file with by_alias, which does not count as collecting it"
     )

@@ -165,7 +165,7 @@ def test_a_killed_call_leaves_nothing_behind(bgasync: Lab) -> None:
     job.kill()
     assert (job.wait().outcome, job.rc, job.stdout, job.survivors) == ("failed", -9, "begun", [])
     assert len(host.calls("/opt/tool")) == 1
-    assert not [process for process in host.processes() if process.job and not process.is_wrapper]
+    assert not [process for process in host.processes() if process.job and process.alive and not process.is_wrapper]
 
 
 @pytest.mark.bgasync(strict=False)
