@@ -303,18 +303,18 @@ class Lab:
         return path
 
     def _started(self, names: Sequence[str]) -> Mapping[str, Host]:
-        """Let hosts be up, and return all that are; raises HostProblem."""
+        """Let hosts be up, and return all that are; raises HostProblem or EngineTimeout."""
         if missing := [name for name in names if name not in self.machines]:
             with self._narrator.during(waiting_until(missing)):
                 self._scenario.start(missing)
         return self.machines
 
-    def _start(self, called: Sequence[str]) -> tuple[Mapping[str, Mapping[str, Any]], HostProblem | None]:
+    def _start(self, called: Sequence[str]) -> tuple[Mapping[str, Mapping[str, Any]], BgasyncError | None]:
         """Let hosts be up for a play; return the connection variables of those that are, and why others are not."""
-        problem: HostProblem | None = None
+        problem: BgasyncError | None = None
         try:
             self._started(list(dict.fromkeys(LOCALHOST if name in LOCAL_NAMES else name for name in called)))
-        except HostProblem as why:
+        except BgasyncError as why:  # of an engine that has stopped answering, too
             problem = why
         return self._scenario.connections(), problem
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from pytest_bgasync.census import NOTES
 from pytest_bgasync.clock import BOOTED, LIMIT_FLOOR, Clock
-from pytest_bgasync.errors import HostProblem
+from pytest_bgasync.errors import BgasyncError
 from pytest_bgasync.fates import Fates
 from pytest_bgasync.jobs import Job
 from pytest_bgasync.narrator import Narrator
@@ -39,7 +39,7 @@ class Order:
     """For each name by which a task reaches a host that is up, its connection variables."""
     waiting: Mapping[str, Mapping[str, Any]]
     """For each name by which a task reaches a host that is not up, what its variables are until then."""
-    start: Callable[[Sequence[str]], tuple[Mapping[str, Mapping[str, Any]], HostProblem | None]]
+    start: Callable[[Sequence[str]], tuple[Mapping[str, Mapping[str, Any]], BgasyncError | None]]
     """Lets hosts be up; returns the connection variables for each of their names, and why some are not up."""
     limits: Mapping[str, float]
     pause_before: Sequence[str]

@@ -85,7 +85,7 @@ class Player:
     started: float = field(default_factory=time.monotonic)
     stops: list[Stop] = field(default_factory=list)
     _pauses: list[Activity] = field(default_factory=list, init=False)
-    _problem: HostProblem | None = field(default=None, init=False)
+    _problem: BgasyncError | None = field(default=None, init=False)
     _needed: str = field(default="", init=False)
     """The host that the problem is about."""
     _late: bool = field(default=False, init=False)
@@ -181,7 +181,7 @@ class Player:
             host = self.hosts(name)
             try:
                 processes = host.census(Question(pipes=True)).processes if host else []
-            except HostProblem:
+            except BgasyncError:  # of an engine that has stopped answering, too: the deadline is what is told
                 continue
             tasks = {process.task for process in processes if process.wrote and (process.task, name) in busy}
             for task in [*tasks, *(job.launch.task_id for job in jobs.values() if job.machine == name)]:

@@ -92,6 +92,52 @@ def test_one_that_freezes(inner: Inner, relay: Relay, request_: str) -> None:
     assert_one_sentence(ended, relay)
 
 
+def test_one_that_freezes_while_a_task_waits_for_a_host(inner: Inner, relay: Relay) -> None:
+    relay.freezes_at = r"POST /v\S+/containers/create\S*localhost"
+    inner.conftest(CONFTEST)
+    inner.test(
+        """
+        def test_one(bgasync):
+            task = "{name: Work, command: 'true', delegate_to: localhost}"
+            bgasync.run_text("[{hosts: all, gather_facts: false, tasks: [" + task + "]}]")
+        """
+    )
+    ended = inner.run("--bgasync-no-ahead", env={"DOCKER_HOST": relay.url})
+    assert relay.frozen_at is not None, ended.output
+    assert time.monotonic() - relay.frozen_at < ANSWER + BUSY, ended.output
+    assert_no_insides(ended.output)
+    assert re.search(
+        rf"LocalhostProblem: playbook given as text needed localhost: .*{re.escape(relay.url)} has not answered for",
+        ended.output,
+    ), ended.output
+
+
+def test_one_that_freezes_leaves_a_deadline_what_it_is(inner: Inner, relay: Relay) -> None:
+    relay.freezes_at = "GET /freeze"
+    inner.conftest(CONFTEST)
+    inner.test(
+        """
+        import os, socket
+
+        def test_one(bgasync):
+            running = bgasync.start_text(
+                "[{hosts: all, gather_facts: false, tasks: [{name: Work, command: sleep 600}]}]",
+                deadline=12, pause_before=["Work"],
+            )
+            running.wait_for("Work")
+            with socket.socket(socket.AF_UNIX) as engine:
+                engine.connect(os.environ["DOCKER_HOST"].removeprefix("unix://"))
+                engine.sendall(b"GET /freeze HTTP/1.1\\r\\n\\r\\n")
+                running.resume()
+                running.wait()
+        """
+    )
+    ended = inner.run("--bgasync-no-ahead", env={"DOCKER_HOST": relay.url})
+    assert relay.frozen_at is not None, ended.output
+    assert "PlaybookDeadline: playbook given as text was stopped at its deadline of 12 s" in ended.output, ended.output
+    assert_no_insides(ended.output)
+
+
 def test_one_that_freezes_while_hosts_are_kept(inner: Inner, relay: Relay) -> None:
     relay.freezes_at = r"POST /v\S+/rename"
     ended = ended_in_time(inner, relay, "--bgasync-keep=always")
