@@ -27,8 +27,10 @@ STARTING = 3.0
 ENDING = 0.5
 #: The clock of /proc/uptime and of the starts of processes; Python before 3.7 has no name for it.
 BOOT_TIME = 7
-#: Bytes up to which a job file is told whole, and all of those that are asked for.
+#: Bytes up to which a job file is told whole, and all of those that are asked for, as they are sent.
 WHOLE, ALL = 16 << 20, 64 << 20
+#: How many bytes of each end of a long value are told once those are used up.
+LEAST = 1 << 10
 
 
 def uptime():
@@ -138,8 +140,8 @@ def processes(pipes=False):
     return [p for p in found if p is not None and p["pid"] != os.getpid()]
 
 
-def job_file(path, most=0):
-    """Return what is in a job file; whole up to ``most`` bytes."""
+def job_file(path, most=0, end=None):
+    """Return what is in a job file; whole up to ``most`` bytes, else by ends of ``end`` bytes."""
     if path.endswith("."):
         folder, prefix = os.path.split(path)
         names = [name for name in listing(folder) if name.startswith(prefix) and not name.endswith(".tmp")]
@@ -151,7 +153,7 @@ def job_file(path, most=0):
     try:
         status = os.fstat(number)
         regular = stat.S_ISREG(status.st_mode)
-        text = excerpt(number, status.st_size, status.st_size <= most) if regular else ""  # noqa: F821
+        text = excerpt(number, status.st_size, status.st_size <= most, end) if regular else ""  # noqa: F821
     finally:
         os.close(number)
     return {
@@ -174,8 +176,8 @@ def listing(folder):
 def job_files(paths):
     found, left = {}, ALL
     for path in paths:
-        found[path] = job_file(path, min(WHOLE, left))
-        left -= len(found[path]["text"]) if found[path] else 0
+        found[path] = job_file(path, min(WHOLE, left)) if left > 0 else job_file(path, 0, LEAST)
+        left -= len(json.dumps(found[path]["text"])) if found[path] else 0
     return found
 
 
@@ -188,7 +190,8 @@ def noted(path):
     try:
         status = os.fstat(number)
         lines = os.pread(number, 100, max(0, status.st_size - 100)) if stat.S_ISREG(status.st_mode) else b""
-        return float(lines.rpartition(b"\n")[0].rpartition(b"\n")[2])
+        at = float(lines.rpartition(b"\n")[0].rpartition(b"\n")[2])
+        return at if 0 <= at <= uptime() else None  # neither "nan" nor a time to come
     except (OSError, ValueError):
         return None
     finally:

@@ -11,6 +11,8 @@ END = 1 << 16
 WHOLE = 16 << 20
 #: Bytes of an excerpt from which on only what tells the outcome of a job is added.
 FULL = 4 << 20
+#: How many ends make it where an excerpt is to be smaller than usual.
+FULL_ENDS = 8
 OUTCOME = ("rc", "failed", "msg", "changed", "child_pid", "started", "finished", "ansible_job_id", "skipped")
 #: Bytes that are read at most: no wrapper can write as much in the memory of a host.
 MOST = 4 << 30
@@ -88,8 +90,8 @@ class Ends:
 class Reader:
     """Reads a file as one JSON object; what is no such object raises ValueError."""
 
-    def __init__(self, number, end):
-        self.number, self.end = number, end
+    def __init__(self, number, end, full):
+        self.number, self.end, self.full = number, end, full
         self.data, self.at, self.size = b"", 0, 0
 
     def more(self):
@@ -181,7 +183,7 @@ class Reader:
             name = self.string()
             self.take(b":")
             value = self.value()
-            if size < FULL or self.end == WHOLE or json.loads(name.decode("utf-8", "replace")) in OUTCOME:
+            if size < self.full or json.loads(name.decode("utf-8", "replace")) in OUTCOME:
                 size += len(name) + len(value)
                 parts.append(name + b": " + value)
         self.take(b"}")
@@ -222,21 +224,23 @@ def unpaired(brackets):
     raise ValueError("nested too deeply")
 
 
-def ends_of(number, size):
+def ends_of(number, size, end):
     """Return the ends of a file that is no JSON object, or all of it if it is short."""
-    if size <= 2 * END:
-        return os.pread(number, 2 * END, 0)
-    text = note(size - 2 * END, "bytes").encode()
-    return os.pread(number, END, 0) + text + os.pread(number, END, size - END)
+    if size <= 2 * end:
+        return os.pread(number, 2 * end, 0)
+    text = note(size - 2 * end, "bytes").encode()
+    return os.pread(number, end, 0) + text + os.pread(number, end, size - end)
 
 
-def excerpt(number, size, whole):
+def excerpt(number, size, whole, end=None):
     """Return what is in a file as text: of a JSON object one that holds its outcome, else the ends of the file.
 
-    With ``whole`` nothing of an object is cut.
+    With ``whole`` nothing of an object is cut. ``end`` takes the place of END, and makes the whole smaller alike.
     """
+    full = FULL if end is None else FULL_ENDS * end
+    end = END if end is None else end
     try:
-        found = Reader(number, WHOLE if whole else END).object()
+        found = (Reader(number, WHOLE, MOST) if whole else Reader(number, end, full)).object()
     except ValueError:
-        found = ends_of(number, size)
+        found = ends_of(number, size, end)
     return found.decode("utf-8", "surrogateescape")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import subprocess
 import time
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 import pytest_bgasync
+from pytest_bgasync.census import ANSWER
 
 GUEST = Path(pytest_bgasync.__file__).parent / "guest"
 
@@ -20,7 +22,8 @@ GUEST = Path(pytest_bgasync.__file__).parent / "guest"
 def census() -> dict[str, Any]:
     """The functions of the census, which is a program."""
     names: dict[str, Any] = {}
-    exec((GUEST / "census.py").read_text().removesuffix("main()\n"), names)
+    for part in ("excerpt.py", "census.py"):
+        exec((GUEST / part).read_text().removesuffix("main()\n"), names)
     return names
 
 
@@ -47,3 +50,28 @@ def test_a_process_that_has_gone_is_not_waited_for(census: dict[str, Any]) -> No
         process.wait()
     census["wait_for_process"](process.pid, time.monotonic() + 60)
     assert not census["lives"](process.pid)
+
+
+def test_many_large_job_files_fit_into_an_answer(census: dict[str, Any], tmp_path: Path) -> None:
+    """Of those that come last, only what tells the outcome of the job, and a little of the rest."""
+    paths = [str(tmp_path / f"job{number}") for number in range(1500)]
+    data = {"rc": 3, "failed": True, **{f"text{number}": "x" * 30_000 for number in range(4)}}
+    for number, text in enumerate(['\\"' * 60_000, json.dumps(data)]):
+        (tmp_path / f"text{number}").write_text(text)
+        for path in paths[number::2]:
+            Path(path).symlink_to(f"text{number}")
+    found = census["job_files"](paths)
+    assert len(json.dumps(found)) < ANSWER // 2
+    assert json.loads(found[paths[1]]["text"]) == data
+    last = json.loads(found[paths[-1]]["text"])
+    assert (last["rc"], last["failed"], last["text0"][:9]) == (3, True, "x" * 9)
+    assert "bytes cut by pytest-bgasync" in found[paths[-2]]["text"]
+
+
+@pytest.mark.parametrize("note", ["nan", "inf", "-inf", "-1", "1e12", "soon", ""])
+def test_a_note_that_cannot_be_is_none(census: dict[str, Any], tmp_path: Path, note: str) -> None:
+    path = tmp_path / "note"
+    path.write_text(f"{note}\n")
+    assert census["noted"](str(path)) is None
+    path.write_text("nan\n1.5\n")
+    assert census["noted"](str(path)) == 1.5
