@@ -472,3 +472,18 @@ def test_no_play_begins_without_the_harness(tmp_path: Path) -> None:
     assert not (tmp_path / "mark").exists()
     assert ran.returncode != 0
     assert "pytest-bgasync could not be set up in ansible-playbook: KeyError: 'events'" in ran.stderr
+
+
+def test_a_callback_of_the_author_replaces_not_ours(bgasync: Lab, outside: Outside) -> None:
+    """Ansible loads one callback for each file name, the one beside a playbook first."""
+    outside.write(
+        "callback_plugins/bgasync.py",
+        """
+        from ansible.plugins.callback import CallbackBase
+
+        class CallbackModule(CallbackBase):
+            CALLBACK_VERSION, CALLBACK_TYPE, CALLBACK_NAME = 2.0, "notification", "bgasync"
+        """,
+    )
+    run = bgasync.run(outside.play({"tasks": [outside.task("ours", delegate_to="localhost")]}))
+    assert outside.places(run) == {"ours": "localhost"}

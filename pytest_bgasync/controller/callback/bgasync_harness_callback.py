@@ -1,7 +1,8 @@
 """The callback that ansible-playbook loads: it writes the events and installs the rest.
 
 Standard library and Ansible only, whichever environment ansible-playbook lives in.
-Callbacks are loaded before the workers are forked; what is changed here they inherit.
+Callbacks are loaded before the workers are forked; what is changed here they inherit. Of those with one file name
+Ansible loads the one beside the playbook only, so this one has a name that no author gives.
 """
 
 from __future__ import annotations
@@ -34,7 +35,7 @@ from bgasync_controller import (  # found by the line above
 class CallbackModule(CallbackBase):  # type: ignore[misc]  # Ansible is not typed
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "notification"
-    CALLBACK_NAME = "bgasync"
+    CALLBACK_NAME = "bgasync_harness_callback"
     CALLBACK_NEEDS_ENABLED = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
