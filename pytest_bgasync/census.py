@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_bgasync.clock import HostClock, steady
-from pytest_bgasync.containers import COMMAND, Container
+from pytest_bgasync.containers import COMMAND, Container, Finished
 from pytest_bgasync.errors import HostProblem, OutputLimitError
 from pytest_bgasync.verdict import JobFile, Process, attributed
 
@@ -21,6 +21,8 @@ NOTES = "/var/lib/bgasync/notes"
 LONGEST = 100_000
 #: How many bytes an answer may have. Job files are the most of it, and their share has a bound of its own.
 ANSWER = 160 << 20
+#: What a host is asked for here.
+SAYS = "what runs on it"
 #: How much of what is no answer a message shows.
 SHOWN = 300
 _SCRIPTS = [Path(__file__).parent / "guest" / name for name in ("excerpt.py", "census.py")]
@@ -64,7 +66,8 @@ def take_census(container: Container, clock: HostClock, question: Question) -> C
     try:
         answer = container.execute(command, within=question.wait + COMMAND, most=ANSWER)
     except OutputLimitError:
-        raise _nonsense(container, f"wrote more than {ANSWER >> 20} MiB", "its beginning was not kept") from None
+        how = f"wrote more than {ANSWER >> 20} MiB"
+        raise _nonsense(container, SAYS, how, "its beginning was not kept") from None
     answered = steady()
     try:
         if answer.rc != 0:
@@ -73,14 +76,19 @@ def take_census(container: Container, clock: HostClock, question: Question) -> C
         clock.heard(_number(found["now"]), asked, answered)
         return _census(found, clock, question)
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        said = (answer.stderr.strip() or answer.stdout.strip())[:SHOWN].decode(errors="replace")
-        how = f"ended with status {answer.rc}" if answer.rc else "gave an answer that cannot be read"
-        raise _nonsense(container, how, repr(said) if said else "it wrote nothing") from None
+        raise no_answer(container, SAYS, answer) from None
 
 
-def _nonsense(container: Container, how: str, said: str) -> HostProblem:
+def no_answer(container: Container, what: str, answer: Finished) -> HostProblem:
+    """Return what is raised where a host's Python did not say ``what`` it was asked for, but something else."""
+    said = (answer.stderr.strip() or answer.stdout.strip())[:SHOWN].decode(errors="replace")
+    how = f"ended with status {answer.rc}" if answer.rc else "gave an answer that cannot be read"
+    return _nonsense(container, what, how, repr(said) if said else "it wrote nothing")
+
+
+def _nonsense(container: Container, what: str, how: str, said: str) -> HostProblem:
     return HostProblem(
-        f"{container.label} could not say what runs on it: its /usr/bin/python3 {how} ({said});"
+        f"{container.label} could not say {what}: its /usr/bin/python3 {how} ({said});"
         " see whether something on the host replaces Python"
     )
 

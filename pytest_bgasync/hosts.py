@@ -91,7 +91,10 @@ class Host(Machine):
         self._stubs.add(path, rc, takes, stdout, stderr, listens, script)
 
     def calls(self, path: str) -> list[Call]:
-        """Return the calls of the stub at ``path``, oldest first; raises NotThere without a stub there."""
+        """Return the calls of the stub at ``path``, oldest first.
+
+        Raises NotThere without a stub there, and HostProblem where the host cannot say.
+        """
         return self._stubs.calls(path)
 
     # What can befall it.

@@ -12,7 +12,7 @@ from typing import Any, TypedDict, Unpack
 
 from pytest_bgasync.ansible import ansible_playbook, environment, project_folder
 from pytest_bgasync.clock import Clock
-from pytest_bgasync.errors import Ambiguous, BgasyncError, HostProblem, NotThere, UsageProblem
+from pytest_bgasync.errors import Ambiguous, BgasyncError, NotThere, UsageProblem
 from pytest_bgasync.every import Every
 from pytest_bgasync.fates import Fates
 from pytest_bgasync.files import plain

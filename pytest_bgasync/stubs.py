@@ -11,6 +11,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pytest_bgasync.census import no_answer
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.containers import Container
 from pytest_bgasync.errors import HostProblem, NotThere, UsageProblem
@@ -110,7 +111,7 @@ class Stubs:
         self._paths[place] = state
 
     def calls(self, path: str) -> list[Call]:
-        """Return the calls of a stub, oldest first; raises NotThere if there is no stub at ``path``."""
+        """Return the calls of a stub, oldest first; raises NotThere without a stub at ``path``, and HostProblem."""
         state = self._paths.get(_place(path))
         if state is None:
             raise NotThere(
@@ -118,8 +119,13 @@ class Stubs:
                 f" stubs there: {listing(self._paths)}"
             )
         found = self._container.execute(["/usr/bin/python3", "-I", "-c", _body("calls.py"), f"{state}/calls"])
-        entries: list[dict[str, Any]] = [json.loads(line) for line in found.stdout.splitlines()]
-        calls = [Call(**{**entry, "at": self._clock.at(entry["at"])}) for entry in entries]
+        try:
+            if found.rc != 0:
+                raise ValueError(f"exit status {found.rc}")
+            entries: list[dict[str, Any]] = [json.loads(line) for line in found.stdout.splitlines()]
+            calls = [Call(**{**entry, "at": self._clock.at(entry["at"])}) for entry in entries]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise no_answer(self._container, f"how {path} was called", found) from None
         return sorted(calls, key=lambda call: call.at)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_bgasync import CommandDeadline, Lab, NotThere, UsageProblem
+from pytest_bgasync import CommandDeadline, HostProblem, Lab, NotThere, UsageProblem
 from pytest_bgasync.clock import Deadline
 
 
@@ -69,6 +69,28 @@ def test_a_stub_of_what_the_harness_uses_itself_records_the_calls_of_others_only
     (call,) = host.calls("python3")
     assert call.argv[1:] == ["manage.py", "migrate"]
     assert host.calls("sh") == host.calls("cat") == []
+
+
+@pytest.mark.parametrize(
+    ("python", "how"),
+    [
+        ("echo hello", "gave an answer that cannot be read ('hello')"),
+        ("echo 17", "gave an answer that cannot be read ('17')"),
+        ("echo '{}'", "gave an answer that cannot be read ('{}')"),
+        ("exit 1", "ended with status 1 (it wrote nothing)"),
+    ],
+    ids=["text", "number", "object", "status"],
+)
+def test_a_replaced_python_tells_no_calls(bgasync: Lab, python: str, how: str) -> None:
+    host = bgasync.host
+    host.stub("/opt/tool")
+    assert host.run("/opt/tool; rm /usr/bin/python3").rc == 0
+    host.put("/usr/bin/python3", f"#!/bin/sh\n{python}\n", 0o755)
+    with pytest.raises(HostProblem) as told:
+        host.calls("/opt/tool")
+    assert str(told.value).startswith(
+        f"host host1 could not say how /opt/tool was called: its /usr/bin/python3 {how}; see whether something"
+    )
 
 
 def test_a_bare_name_is_the_stub_for_everybody(bgasync: Lab) -> None:
