@@ -462,11 +462,12 @@ class Service:
             if (invocation := _invocation(unit)) != before:  # else somebody else was quicker
                 private.write(self._note, json.dumps({"unit": unit, "invocation": invocation}))
             return
-        with private.make_file(self.log).open("wb") as log:
+        # What has no note is never ended.
+        with private.make_file(self.log).open("wb") as log, INTERRUPTS.held():
             self._started = psutil.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
             )
-        private.write(self._note, json.dumps(identify(self._started.pid)))
+            private.write(self._note, json.dumps(identify(self._started.pid)))
 
     @property
     def running(self) -> bool:

@@ -7,6 +7,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -15,6 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import psutil
 import pytest
@@ -24,6 +26,7 @@ from docker.errors import DockerException
 from pytest_bgasync import engine
 from pytest_bgasync.engine import find
 from pytest_bgasync.errors import EngineMissing, EngineNotFound, EngineRefused, EngineTimeout
+from pytest_bgasync.interrupts import Interrupts
 from pytest_bgasync.locks import FileLock
 from pytest_bgasync.processes import identify
 
@@ -504,3 +507,30 @@ def test_one_that_was_started_and_hangs_is_killed(
     taken.close()
     daemon.wait(20)
     assert time.monotonic() - begun < engine.START / 2
+
+
+def test_ctrl_c_while_one_is_started_ends_it(
+    machine: Machine, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install(monkeypatch, tmp_path / "dockerd", "exec sleep 600\n")
+    started: list[psutil.Popen] = []
+    popen = psutil.Popen
+
+    def pressing(*args: Any, **options: Any) -> psutil.Popen:
+        started.append(popen(*args, **options))
+        signal.raise_signal(signal.SIGINT)
+        return started[0]
+
+    monkeypatch.setattr(psutil, "Popen", pressing)
+    monkeypatch.setattr(engine, "INTERRUPTS", Interrupts())
+    usual = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            find(machine.environ)
+    finally:
+        signal.signal(signal.SIGINT, usual)
+        if left := started[0].poll() is None:
+            started[0].kill()
+    assert not left
+    assert not (cache / "engine.json").exists()
+    assert unused()
