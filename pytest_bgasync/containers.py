@@ -167,7 +167,8 @@ class Container:
         """Run a command to its end.
 
         Raises CommandDeadline after ``within`` real seconds, and HostProblem if the container
-        cannot run it at all or it writes more than ``most`` bytes, by default 256 MiB.
+        cannot run it at all or it writes more than ``most`` bytes, by default 256 MiB. A host that
+        stands still is asked for up to about 10 more whether its memory has run out.
         """
         try:
             return self._execute(command, user, Deadline(within), most)

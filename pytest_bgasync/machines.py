@@ -49,8 +49,9 @@ class Machine:
     def run(self, command: str | Sequence[str], user: str | None = None, *, within: float = 60) -> CommandResult:
         """Run a command to its end: text by the shell, a list as it is; by default as root.
 
-        Raises CommandDeadline after ``within`` real seconds, and HostProblem where the container
-        cannot run anything or the command writes more than 256 MiB.
+        Raises CommandDeadline after ``within`` real seconds, up to about 10 later on a host that stands still, which
+        is asked whether its memory has run out; and HostProblem where the container cannot run anything or the command
+        writes more than 256 MiB.
         """
         argv = ["/bin/sh", "-c", command] if isinstance(command, str) else command
         if not argv or not isinstance(argv, Sequence) or not all(isinstance(word, str) for word in argv):
