@@ -15,7 +15,7 @@ test: setup ## Run the tests
 thorough: setup ## Run the tests, and those that show the same in another form
 	$(VENV)/bin/pytest -n 3 --dist worksteal
 
-podman: ONLY ?= tests/scenarios tests/runs tests/catalogue $(addprefix tests/plugin/test_,keep.py endings.py command.py ahead.py every_outcome.py)
+podman: ONLY ?= tests/scenarios tests/runs tests/catalogue $(addprefix tests/plugin/test_,keep.py endings.py command.py ahead.py every_outcome.py interrupts.py)
 podman: setup ## Run the tests of playbooks, and of what is kept and left behind, on Podman
 	$(VENV)/bin/python tools/podman.py -n 3 --dist worksteal $(ONLY)
 
