@@ -25,8 +25,12 @@ BODY = (GUEST / "stub.py").read_text().replace("IDLE = 1.0", "IDLE = 0.3").repla
 #: Real seconds in which what ends by itself has ended, on a busy machine too.
 ENDED = 30
 SLOW = "while :; do echo y; sleep 0.05; done"
-#: The shells of this machine that can run a stub; the other kind of a stub is Python's.
-SHELLS = [name for name in ("bash", "busybox") if shutil.which(name)]
+#: The shells that can run a stub; the other kind of a stub is Python's.
+SHELLS = ("bash", "busybox")
+PARAMETERS = [
+    pytest.param(name, marks=pytest.mark.skipif(shutil.which(name) is None, reason=f"{name} is not installed here"))
+    for name in SHELLS
+]
 
 
 @dataclass(frozen=True)
@@ -79,13 +83,13 @@ def made(folder: Path, kind: str, script: str | None = None, **config: Any) -> M
     return Made(tool, records)
 
 
-@pytest.fixture(params=[*SHELLS, "python"])
+@pytest.fixture(params=[*PARAMETERS, "python"])
 def kind(request: pytest.FixtureRequest) -> str:
     """Each way in which a stub can be made."""
     return str(request.param)
 
 
-@pytest.fixture(params=SHELLS)
+@pytest.fixture(params=PARAMETERS)
 def shell(request: pytest.FixtureRequest) -> str:
     """Each shell that can run a stub."""
     return str(request.param)
