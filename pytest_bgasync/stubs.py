@@ -9,9 +9,8 @@ import shlex
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
-from pytest_bgasync.clock import Clock
+from pytest_bgasync.clock import HostClock, steady
 from pytest_bgasync.containers import Container
 from pytest_bgasync.errors import HostProblem, NotThere, UsageProblem
 from pytest_bgasync.tasks import listing
@@ -66,7 +65,7 @@ class Call:
 class Stubs:
     """The stubs of one host."""
 
-    def __init__(self, container: Container, clock: Clock) -> None:
+    def __init__(self, container: Container, clock: HostClock) -> None:
         self._container = container
         self._clock = clock
         self._paths: dict[str, str] = {}  # its place -> folder of its records
@@ -95,7 +94,7 @@ class Stubs:
         made = self._container.script(_SET_UP + _PREPARE, _STATE, state, place, second)
         if made.rc != 0:
             raise HostProblem(f"stub {path!r} could not be made: {made.stderr.decode(errors='replace').strip()}")
-        real = self._clock.real(takes)
+        real = self._clock.clock.real(takes)
         config = {
             "calls": f"{state}/calls", "rc": rc, "takes": real, "stdout": stdout, "stderr": stderr,
             "listens": listens, "script": f"{state}/script" if script is not None else None,
@@ -110,15 +109,21 @@ class Stubs:
         self._paths[place] = state
 
     def calls(self, path: str) -> list[Call]:
-        """Return the calls of a stub, oldest first; raises NotThere if there is no stub at ``path``."""
+        """Return the calls of a stub, oldest first; raises NotThere without a stub at ``path``, and HostProblem."""
         state = self._paths.get(_place(path))
         if state is None:
             raise NotThere(
                 f"{path!r} is no stub on {self._container.label}, so its calls are not recorded;"
                 f" stubs there: {listing(self._paths)}"
             )
+        asked = steady()
         found = self._container.execute(["/usr/bin/python3", "-I", "-c", _body("calls.py"), f"{state}/calls"])
-        entries: list[dict[str, Any]] = [json.loads(line) for line in found.stdout.splitlines()]
+        answered = steady()
+        if found.rc != 0:
+            said = found.stderr.decode(errors="replace").strip()
+            raise HostProblem(f"the calls of {path!r} could not be read on {self._container.label}: {said}")
+        *entries, now = map(json.loads, found.stdout.splitlines())
+        self._clock.heard(now, asked, answered)
         calls = [Call(**{**entry, "at": self._clock.at(entry["at"])}) for entry in entries]
         return sorted(calls, key=lambda call: call.at)
 
