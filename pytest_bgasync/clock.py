@@ -78,7 +78,7 @@ class HostClock:
     """
 
     def __init__(self, clock: Clock) -> None:
-        self._clock = clock
+        self.clock = clock
         self._least, self._most = -math.inf, math.inf
 
     def heard(self, now: float, asked: float, answered: float) -> None:
@@ -92,7 +92,7 @@ class HostClock:
         """Return a point in time, given in the host's boot time, in playbook seconds."""
         # The answer takes the shorter way: the host says what time it is when it has done the rest.
         ahead = 0.0 if self._least <= 0 <= self._most else self._most
-        return self._clock.at(BOOTED + boot_time + ahead)
+        return self.clock.at(BOOTED + boot_time + ahead)
 
 
 class Deadline:

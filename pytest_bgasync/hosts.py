@@ -39,12 +39,12 @@ class Host(Machine):
         boot: float,
     ) -> None:
         super().__init__(name, ip, container)
-        self._host_clock = HostClock(clock)
+        self.host_clock = HostClock(clock)
         self.since = clock.now
         """When it was up, or given to the test, in playbook seconds; localhost may come up during a run."""
         self._ssh_config = ssh_config
         self._jobs = jobs
-        self._stubs = Stubs(container, clock)
+        self._stubs = Stubs(container, self.host_clock)
         self._faults = Faults(container, lambda: self._look(Question()).processes, answers, boot)
         self.deeds: list[Deed] = []
         """What the test has done to it as a whole."""
@@ -155,7 +155,7 @@ class Host(Machine):
         self._container.script(f"for pid; do kill -{int(signal)} $pid 2>/dev/null || true; done", *pids)
 
     def _look(self, question: Question) -> Census:
-        return take_census(self._container, self._host_clock, question)
+        return take_census(self._container, self.host_clock, question)
 
 
 class Hosts(Mapping[str, Host]):

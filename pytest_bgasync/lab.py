@@ -220,7 +220,7 @@ class Lab:
         real seconds of the ini key bgasync_deadline. Raises UsageProblem or NotThere.
         """
         machine = self.localhost if host is None or host in LOCAL_NAMES else self.hosts[host]
-        self.streams.append(Traffic(machine, url, rate, self.clock, self._deadline))
+        self.streams.append(Traffic(machine, url, rate, machine.host_clock, self._deadline))
         return self.streams[-1]
 
     def close(self) -> None:

@@ -9,10 +9,9 @@ import shlex
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from pytest_bgasync.census import no_answer
-from pytest_bgasync.clock import Clock
+from pytest_bgasync.clock import HostClock, steady
 from pytest_bgasync.containers import Container
 from pytest_bgasync.errors import HostProblem, NotThere, UsageProblem
 from pytest_bgasync.tasks import listing
@@ -67,7 +66,7 @@ class Call:
 class Stubs:
     """The stubs of one host."""
 
-    def __init__(self, container: Container, clock: Clock) -> None:
+    def __init__(self, container: Container, clock: HostClock) -> None:
         self._container = container
         self._clock = clock
         self._paths: dict[str, str] = {}  # its place -> folder of its records
@@ -96,7 +95,7 @@ class Stubs:
         made = self._container.script(_SET_UP + _PREPARE, _STATE, state, place, second)
         if made.rc != 0:
             raise HostProblem(f"stub {path!r} could not be made: {made.stderr.decode(errors='replace').strip()}")
-        real = self._clock.real(takes)
+        real = self._clock.clock.real(takes)
         config = {
             "calls": f"{state}/calls", "rc": rc, "takes": real, "stdout": stdout, "stderr": stderr,
             "listens": listens, "script": f"{state}/script" if script is not None else None,
@@ -118,11 +117,14 @@ class Stubs:
                 f"{path!r} is no stub on {self._container.label}, so its calls are not recorded;"
                 f" stubs there: {listing(self._paths)}"
             )
+        asked = steady()
         found = self._container.execute(["/usr/bin/python3", "-I", "-c", _body("calls.py"), f"{state}/calls"])
+        answered = steady()
         try:
             if found.rc != 0:
                 raise ValueError(f"exit status {found.rc}")
-            entries: list[dict[str, Any]] = [json.loads(line) for line in found.stdout.splitlines()]
+            *entries, now = map(json.loads, found.stdout.splitlines())
+            self._clock.heard(now, asked, answered)
             calls = [Call(**{**entry, "at": self._clock.at(entry["at"])}) for entry in entries]
         except (ValueError, TypeError, KeyError, RecursionError):
             raise no_answer(self._container, f"how {path} was called", found) from None

@@ -14,7 +14,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from pytest_bgasync.clock import Clock
+from pytest_bgasync.clock import HostClock, steady
 from pytest_bgasync.errors import BgasyncError, HostProblem, UsageProblem
 from pytest_bgasync.machines import Machine
 
@@ -24,8 +24,8 @@ PATIENCE = 10.0
 FASTEST = 200
 _FOLDER = "/var/lib/bgasync/traffic"
 _SCRIPT = Path(__file__).parent / "guest" / "traffic.py"
-#: Starts the stream in the background, and ends it; each says why where that fails. The mark tells it from what a
-#: play has left running.
+#: Starts the stream in the background, and ends it; each says why where that fails. The first tells the time, too.
+#: The mark tells the stream from what a play has left running.
 _START = """
 mkdir -p "$1"
 BGASYNC_JOB=harness python3 -c "$2" "$3" >"$1/log" 2>&1 </dev/null &
@@ -34,6 +34,8 @@ until [ -e "$1/sent.jsonl" ]; do
     kill -0 $! 2>/dev/null || { tail -n 1 "$1/log" >&2; exit 1; }
     sleep 0.02
 done
+read -r now idle </proc/uptime
+echo "$now"
 """
 _STOP = """
 touch "$1/stop"
@@ -71,7 +73,7 @@ class Traffic:
     way are waited for.
     """
 
-    def __init__(self, machine: Machine, url: str, rate: float, clock: Clock, longest: float) -> None:
+    def __init__(self, machine: Machine, url: str, rate: float, clock: HostClock, longest: float) -> None:
         if not isinstance(url, str) or urlsplit(url).scheme not in ("http", "https") or not urlsplit(url).hostname:
             raise UsageProblem(f"traffic() needs a URL such as http://lb.example.com/, not {url!r}")
         if isinstance(rate, bool) or not isinstance(rate, int | float) or not 0 < rate <= FASTEST:
@@ -96,7 +98,9 @@ class Traffic:
         if self._begun:
             raise UsageProblem("traffic() is for one with block: call it again for another stream")
         self._begun = True
-        self._do(_START, str(self._config["folder"]), _script(), json.dumps(self._config))
+        asked = steady()
+        said = self._do(_START, str(self._config["folder"]), _script(), json.dumps(self._config))
+        self._clock.heard(float(said), asked, steady())
         return self
 
     def __exit__(
@@ -169,7 +173,7 @@ class Traffic:
         return sorted((self._one(json.loads(line)) for line in lines), key=lambda one: one.at)
 
     def _one(self, entry: dict[str, Any]) -> Sent:
-        took = self._clock.playbook(entry["ended"] - entry["at"])
+        took = self._clock.clock.playbook(entry["ended"] - entry["at"])
         return Sent(self._clock.at(entry["at"]), took, entry["status"], entry["error"])
 
     def _do(self, text: str, *args: str) -> str:

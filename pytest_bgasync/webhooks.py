@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from requests.structures import CaseInsensitiveDict
 
-from pytest_bgasync.clock import Clock
+from pytest_bgasync.clock import Clock, HostClock, steady
 from pytest_bgasync.containers import COMMAND, Container
 from pytest_bgasync.errors import HostProblem, UsageProblem, WebhookDeadline
 from pytest_bgasync.services import Service
@@ -96,14 +96,14 @@ class Webhooks(Service):
         self, name: str, ip: str, container: Container, clock: Clock, sources: Callable[[], Mapping[str, str]]
     ) -> None:
         super().__init__(name, ip, container)
-        self._clock = clock
+        self._clock = HostClock(clock)
         self._sources = sources
         self._answers: dict[str, dict[str, Any]] = {}
 
     @property
     def requests(self) -> list[Request]:
         """What was received until now, in the order in which it came; raises HostProblem."""
-        return self._parsed(self._lines("requests"))
+        return self._parsed(["cat", "/proc/uptime", f"{FOLDER}/requests.jsonl"])
 
     @property
     def unlisted(self) -> list[Unlisted]:
@@ -113,7 +113,9 @@ class Webhooks(Service):
         """
         sources = self._sources()
         asked: dict[tuple[str, str], bool] = {}
-        for entry in map(json.loads, self._lines("unlisted")):
+        names = self._container.execute(["cat", f"{FOLDER}/unlisted.jsonl"]).stdout
+        for line in _whole(names):
+            entry = json.loads(line)
             pair = (str(entry["name"]), str(entry["source"]))
             asked[pair] = asked.get(pair, False) or bool(entry["outside"])
         # A resolver tries its search domains behind a name that it does not find.
@@ -130,9 +132,9 @@ class Webhooks(Service):
             raise UsageProblem(f"wait_for() needs the number of requests from 1 on, not {n!r}")
         if path is not None:
             _check_path("wait_for()", path)
-        seconds = max(self._clock.real(_duration("wait_for(): within=", within)), LEAST)
+        seconds = max(self._clock.clock.real(_duration("wait_for(): within=", within)), LEAST)
         script = ["python3", "-c", _script("wait_for"), f"{FOLDER}/requests.jsonl", str(n), str(seconds), path or ""]
-        received = self._parsed(self._container.execute(script, within=seconds + COMMAND).stdout.splitlines())
+        received = self._parsed(script, within=seconds + COMMAND)
         found = [one for one in received if path in (None, one.path, one.path.partition("?")[0])]
         if len(found) >= n:
             return found
@@ -142,7 +144,7 @@ class Webhooks(Service):
             f"; received: {listing(f'{one} ({n} times)' for one, n in times.items())}" if times else "; none has come"
         )
         raise WebhookDeadline(
-            f"{len(found)} of {n} requests{to} came within {self._clock.playbook(seconds):g} s{came}"
+            f"{len(found)} of {n} requests{to} came within {self._clock.clock.playbook(seconds):g} s{came}"
             + "".join(f"; {said}" for said in self.lost())
         )
 
@@ -155,7 +157,10 @@ class Webhooks(Service):
         _check_path("respond()", path)
         if isinstance(status, bool) or not isinstance(status, int) or not 200 <= status <= 599:
             raise UsageProblem(f"respond(): a status is a number from 200 to 599, not {status!r}")
-        answer: dict[str, Any] = {"status": status, "takes": self._clock.real(_duration("respond(): takes=", takes))}
+        answer: dict[str, Any] = {
+            "status": status,
+            "takes": self._clock.clock.real(_duration("respond(): takes=", takes)),
+        }
         try:
             answer |= (
                 {"body": body} if isinstance(body, str) else {"body": json.dumps(body), "type": "application/json"}
@@ -178,11 +183,15 @@ class Webhooks(Service):
                 " correct it in the playbook, or list it in the ini key bgasync_webhook_hosts"
             )
 
-    def _lines(self, what: str) -> list[bytes]:
-        lines = self._container.execute(["cat", f"{FOLDER}/{what}.jsonl"]).stdout.splitlines(keepends=True)
-        return [line for line in lines if line.endswith(b"\n")]  # the last may be half there
-
-    def _parsed(self, lines: Sequence[bytes]) -> list[Request]:
+    def _parsed(self, command: Sequence[str], within: float = COMMAND) -> list[Request]:
+        """Return the requests that a command prints, after what /proc/uptime says."""
+        asked = steady()
+        answer = self._container.execute(command, within=within)
+        uptime, *lines = _whole(answer.stdout) or [b""]
+        if not uptime:
+            said = answer.stderr.decode(errors="replace").strip()
+            raise HostProblem(f"the requests could not be read on {self._container.label}: {said}")
+        self._clock.heard(float(uptime.split()[0]), asked, steady())
         sources = self._sources()
         return [self._request(json.loads(line), sources) for line in lines]
 
@@ -212,6 +221,10 @@ def order_for(certificate: str, names: Iterable[str]) -> str:
 def command() -> list[str]:
     """Return the command of the receiver's container."""
     return ["python3", "-c", _script("webhooks")]
+
+
+def _whole(text: bytes) -> list[bytes]:
+    return [line for line in text.splitlines(keepends=True) if line.endswith(b"\n")]  # the last may be half there
 
 
 def _check_path(where: str, path: object) -> None:

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Installs what the project needs: a virtual environment, and as root on Debian or
-# Ubuntu what of ssh, mmdebstrap and Chromium is missing; images.py sees to the engine. Asks nothing.
+# Ubuntu what of ssh, mmdebstrap, busybox and Chromium is missing; images.py sees to the engine. Asks nothing.
 set -eu
 venv=$1
 
@@ -34,6 +34,8 @@ if [ "$(id -u)" -eq 0 ] && command -v apt-get >/dev/null; then
     command -v mmdebstrap >/dev/null || missing="$missing mmdebstrap"
     # Tests start an engine in a network of its own.
     command -v ip >/dev/null || missing="$missing iproute2"
+    # Tests run stubs in its shell; without it they are skipped.
+    command -v busybox >/dev/null || missing="$missing busybox"
     # With these it trusts what it gets of Debian; Ubuntu does not have them by itself.
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || missing="$missing debian-archive-keyring gpg"
 fi

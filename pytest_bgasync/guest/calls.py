@@ -1,4 +1,6 @@
-"""Runs on a host: prints the recorded calls of a stub, one JSON object a line. The argument is their folder.
+"""Runs on a host: prints the recorded calls of a stub, one JSON object a line, and then the time.
+
+The argument is the folder of the calls. Times are on the clock of /proc/uptime, which nobody sets.
 
 Standard library only; any Python from 3.6 on. A record consists of words, each ended by NUL: when the call began,
 how many arguments it had, how many words follow, the arguments, the environment. Its standard input is in a file
@@ -9,8 +11,10 @@ import json
 import os
 import pwd
 import sys
+import time
 
 HEADER = 3
+BOOT_TIME = 7
 
 
 def read(path):
@@ -44,10 +48,11 @@ def call(path):
 
 
 def main():
-    for name in os.listdir(sys.argv[1]):
+    for name in sorted(os.listdir(sys.argv[1])):
         found = None if name.endswith((".stdin", ".draft")) else call(os.path.join(sys.argv[1], name))
         if found is not None:
             print(json.dumps(found))
+    print(time.clock_gettime(BOOT_TIME))
 
 
 main()

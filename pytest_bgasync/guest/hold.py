@@ -12,8 +12,8 @@ def _bgasync_hold(fails):
         Else the group of the supervisor is orphaned when the runner ends at the limit, and as it has
         a member that stands still, the kernel ends all of it before a result is written.
         """
-        runner, end = os.getppid(), time.time() + 3
-        while os.getpgid(runner) != runner and time.time() < end:
+        runner, end = os.getppid(), time.monotonic() + 3
+        while os.getpgid(runner) != runner and time.monotonic() < end:
             time.sleep(0.01)
         if os.getpgrp() != runner and os.getpgid(runner) == runner:
             os.setpgid(0, runner)

@@ -9,6 +9,7 @@ import tempfile
 import threading
 import time
 
+BOOT_TIME = 7  # the clock of /proc/uptime, which nobody sets
 IDLE = 1.0  # seconds without input after which standard input counts as nobody's
 PATIENCE = 10.0  # seconds for which input that keeps coming is read beyond the stub's own time
 KEPT = 1 << 20  # bytes of standard input that are recorded
@@ -23,7 +24,7 @@ class Record:
         self.begun = self.path is not None  # by stub.sh, which has also written what the stub writes
         if self.begun:
             return
-        at = "%.6f" % time.time()
+        at = "%.6f" % time.clock_gettime(BOOT_TIME)
         self.path = os.path.join(CONFIG["calls"], "%s-%d" % (at, os.getpid()))
         with open("/proc/self/environ", "rb") as stream:
             environment = stream.read().split(b"\0")[:-1]

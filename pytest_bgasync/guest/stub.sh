@@ -3,8 +3,9 @@
 # It runs in bash from 5.0 on, called as sh, and in the ash of busybox. It starts no process: many calls side by
 # side must cost little, a call that is killed leaves nothing behind, and no command of the host may be a stub itself.
 LC_ALL=C LC_CTYPE=C LC_NUMERIC=C
-at=$EPOCHREALTIME
-record=$calls/$at-$$
+# The clock that nobody sets tells hundredths only; within one, the names of records tell which call came first.
+IFS=' ' read -r at word </proc/uptime
+record=$calls/$at-$EPOCHREALTIME-$$
 
 # Record a call at its start: the number of arguments, that of all words, then each of them, ended by NUL.
 # Whoever reads fewer words than that knows that the record is not complete yet.

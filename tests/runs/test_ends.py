@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
-from pytest_bgasync import Job, Lab, Outcome
-from pytest_bgasync.clock import BOOTED
+from pytest_bgasync import Host, Job, Lab, Outcome
+from pytest_bgasync.clock import BOOTED, Deadline
 
 pytestmark = pytest.mark.bgasync(strict=False)
 #: Real seconds that a module and its wrapper may take to write a result on a machine that is busy.
 WRITING = 20.0
 #: A command that takes a moment and then says what time it is by the clock that nobody sets.
 WORK = "sleep 1; cut --delimiter=' ' --fields=1 /proc/uptime"
+
+
+def shift_clock(host: Host, shift: int) -> None:
+    """Give all of Python on a host another time of day from when /clock-was-set is there."""
+    # Not sitecustomize, which Debian has already, in a folder that is looked at first.
+    site = host.run("python3 -c 'import site; print(site.getsitepackages()[-1])'").stdout.strip()
+    host.run(["mkdir", "-p", site])
+    host.put(
+        f"{site}/shift.pth",
+        "import os, time; time.time = lambda real=time.time, exists=os.path.exists:"
+        f" real() + {shift} * exists('/clock-was-set')\n",
+    )
 
 
 def late(lab: Lab, job: Job) -> float:
@@ -145,12 +159,7 @@ def test_an_older_end_stands_without_a_note(bgasync: Lab) -> None:
 @pytest.mark.parametrize("shift", [3600, -3600])
 def test_a_clock_that_is_set_changes_no_duration(bgasync: Lab, shift: int) -> None:
     """All of Python on the host gets another time of day while the job runs, and its file gets that time."""
-    site = bgasync.host.run("python3 -c 'import site; print(site.getsitepackages()[-1])'").stdout.strip()
-    bgasync.host.run(["mkdir", "-p", site])
-    bgasync.host.put(
-        f"{site}/sitecustomize.py",
-        f"import os, time\nreal = time.time\ntime.time = lambda: real() + {shift} * os.path.exists('/clock-was-set')\n",
-    )
+    shift_clock(bgasync.host, shift)
     run = bgasync.run_text(f"""
 - hosts: all
   gather_facts: false
@@ -169,3 +178,21 @@ def test_a_clock_that_is_set_changes_no_duration(bgasync: Lab, shift: int) -> No
     (sshd,) = [p for p in bgasync.host.processes() if p.command.startswith("sshd: /usr/sbin/sshd")]
     assert -600 < sshd.started_at < job.launched_at
     assert 3 < sshd.age < 900
+
+
+@pytest.mark.parametrize("shift", [3600, -3600])
+def test_a_clock_that_is_set_moves_no_call_and_no_request(bgasync: Lab, shift: int) -> None:
+    host = bgasync.host
+    shift_clock(host, shift)
+    host.stub("/opt/shell")
+    host.stub("/opt/python", script="#!/bin/sh\ndate >/dev/null\n")
+    host.run("touch /clock-was-set")
+    assert abs(float(host.run("python3 -c 'import time; print(time.time())'").stdout) - time.time()) > 3000
+    began = bgasync.clock.now
+    with bgasync.traffic("http://localhost:9", host=host.name) as traffic:
+        assert host.run("/opt/shell; /opt/python").rc == 0
+        assert Deadline(30).wait_for(lambda: traffic.sent)
+    ended = bgasync.clock.now
+    (shell,), (python,) = host.calls("/opt/shell"), host.calls("/opt/python")
+    times = [shell.at, python.at, *(one.at for one in traffic.requests)]
+    assert all(began - 0.01 <= at <= ended for at in times), (began, times, ended)

@@ -11,22 +11,28 @@ import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, cast
 
 import pytest
 
 import pytest_bgasync
-from pytest_bgasync.clock import Deadline
-from pytest_bgasync.containers import PATH
-from pytest_bgasync.stubs import _SET_UP, _in_shell
+from pytest_bgasync.clock import BOOT_TIME, BOOTED, Clock, Deadline, HostClock
+from pytest_bgasync.containers import PATH, Container, Finished
+from pytest_bgasync.errors import HostProblem
+from pytest_bgasync.stubs import _SET_UP, Stubs, _in_shell
 
 GUEST = Path(pytest_bgasync.__file__).parent / "guest"
 BODY = (GUEST / "stub.py").read_text().replace("IDLE = 1.0", "IDLE = 0.3").replace("PATIENCE = 10.0", "PATIENCE = 0.3")
 #: Real seconds in which what ends by itself has ended, on a busy machine too.
 ENDED = 30
 SLOW = "while :; do echo y; sleep 0.05; done"
-#: The shells of this machine that can run a stub; the other kind of a stub is Python's.
-SHELLS = [name for name in ("bash", "busybox") if shutil.which(name)]
+#: The shells that can run a stub; the other kind of a stub is Python's.
+SHELLS = ("bash", "busybox")
+PARAMETERS = [
+    pytest.param(name, marks=pytest.mark.skipif(shutil.which(name) is None, reason=f"{name} is not installed here"))
+    for name in SHELLS
+]
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,8 @@ class Made:
 
     def calls(self) -> list[dict[str, Any]]:
         reader = [sys.executable, "-I", str(GUEST / "calls.py"), str(self.records)]
-        lines = subprocess.run(reader, stdout=subprocess.PIPE, check=True).stdout.splitlines()
+        *lines, now = subprocess.run(reader, stdout=subprocess.PIPE, check=True).stdout.splitlines()
+        assert float(now) == pytest.approx(time.clock_gettime(BOOT_TIME), abs=ENDED)
         return [json.loads(line) for line in lines]
 
     @property
@@ -79,13 +86,13 @@ def made(folder: Path, kind: str, script: str | None = None, **config: Any) -> M
     return Made(tool, records)
 
 
-@pytest.fixture(params=[*SHELLS, "python"])
+@pytest.fixture(params=[*PARAMETERS, "python"])
 def kind(request: pytest.FixtureRequest) -> str:
     """Each way in which a stub can be made."""
     return str(request.param)
 
 
-@pytest.fixture(params=SHELLS)
+@pytest.fixture(params=PARAMETERS)
 def shell(request: pytest.FixtureRequest) -> str:
     """Each shell that can run a stub."""
     return str(request.param)
@@ -133,11 +140,25 @@ def test_arguments_are_recorded_as_they_are(tmp_path: Path, kind: str) -> None:
 def test_the_environment_is_recorded_as_it_is(tmp_path: Path, kind: str) -> None:
     stub = made(tmp_path, kind)
     given = {"A": "1", "b.c": "x=y", "LINES_": "one\ntwo\n", "LC_ALL": "xx_XX.UTF-8", "BASH_ENV": "/no", "rc": "9"}
-    before = time.time()
     done = stub.run(env=given)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
     assert stub.call["env"] == given
-    assert before <= stub.call["at"] <= time.time()
+
+
+def test_a_call_began_by_the_clock_that_nobody_sets(tmp_path: Path, kind: str) -> None:
+    stub = made(tmp_path, kind)
+    before = time.clock_gettime(BOOT_TIME)
+    stub.run()
+    after = time.clock_gettime(BOOT_TIME)
+    assert before - 0.01 <= stub.call["at"] <= after  # a shell reads hundredths
+
+
+def test_calls_in_one_moment_are_told_apart_and_in_order(tmp_path: Path, kind: str) -> None:
+    stub = made(tmp_path, kind)
+    subprocess.run(["sh", "-c", f"for n in $(seq 30); do {stub.path} $n; done"], stdin=subprocess.DEVNULL, check=True)
+    calls = stub.calls()
+    assert [int(call["argv"][1]) for call in calls] == list(range(1, 31))
+    assert [call["at"] for call in calls] == sorted(call["at"] for call in calls)
 
 
 def test_without_an_environment_there_is_none(tmp_path: Path, shell: str) -> None:
@@ -203,3 +224,25 @@ def test_a_record_that_is_being_written_is_no_call_yet(tmp_path: Path, kind: str
     for size in range(len(whole)):
         (stub.records / f"part-{size}").write_bytes(whole[:size])
     assert stub.call["argv"][1:] == ["one", ""]
+
+
+def stubs_on_a_host_that_answers(rc: int, *lines: object) -> Stubs:
+    answer = Finished(rc, "".join(f"{line}\n" for line in lines).encode(), b"no such folder")
+    fake = SimpleNamespace(
+        label="host app1", execute=lambda _: answer, put=lambda *_: None, script=lambda *_: Finished(0, b"", b"")
+    )
+    stubs = Stubs(cast(Container, fake), HostClock(Clock(0.1, zero=BOOTED)))
+    stubs.add("tool", 0, 0, "", "", None, None)
+    return stubs
+
+
+def test_a_call_on_a_far_host_is_told_by_our_clock() -> None:
+    now = time.clock_gettime(BOOT_TIME) + 1000
+    call = {"argv": ["tool"], "at": 1005, "user": "root", "env": {}, "stdin": ""}
+    (found,) = stubs_on_a_host_that_answers(0, json.dumps(call), now).calls("tool")
+    assert found.at == pytest.approx(50, abs=1)
+
+
+def test_calls_that_cannot_be_read_are_a_problem() -> None:
+    with pytest.raises(HostProblem, match="calls of 'tool' could not be read on host app1: no such folder"):
+        stubs_on_a_host_that_answers(1).calls("tool")

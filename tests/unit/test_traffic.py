@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
 
-from pytest_bgasync.clock import Clock
+from pytest_bgasync.clock import BOOT_TIME, BOOTED, Clock, HostClock
 from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.machines import CommandResult
 from pytest_bgasync.traffic import Traffic, longest_gap
@@ -17,12 +18,14 @@ class FakeMachine:
     """A machine on which these requests have been sent."""
 
     name = "localhost"
+    ahead = 0.0
 
     def __init__(self, *sent: tuple[float, int | None]) -> None:
         self._sent = sent
 
-    def run(self, _command: Any) -> CommandResult:
-        return CommandResult(0, "stop", "")
+    def run(self, command: Any) -> CommandResult:
+        now = time.clock_gettime(BOOT_TIME) + self.ahead
+        return CommandResult(0, f"{now}\n" if "/proc/uptime" in command[2] else "stop", "")
 
     def read(self, _path: str) -> str:
         entries = [{"at": at, "ended": at + 0.5, "status": status, "error": None} for at, status in self._sent]
@@ -30,7 +33,12 @@ class FakeMachine:
 
 
 def idle(*sent: tuple[float, int | None]) -> Traffic:
-    return Traffic(FakeMachine(*sent), "http://lb/", 10, Clock(0.1, zero=0), 60)  # type: ignore[arg-type]  # a fake
+    return on(FakeMachine(*sent))
+
+
+def on(machine: FakeMachine) -> Traffic:
+    clock = HostClock(Clock(0.1, zero=BOOTED))
+    return Traffic(machine, "http://lb/", 10, clock, 60)  # type: ignore[arg-type]  # a fake
 
 
 def traffic(*sent: tuple[float, int | None]) -> Traffic:
@@ -70,6 +78,14 @@ def test_the_longest_gap_is_between_two_that_went_well_or_the_ends(
     sent: list[tuple[float, int | None]], gap: float
 ) -> None:
     assert traffic(*sent).longest_gap == pytest.approx(gap)
+
+
+def test_a_far_machine_has_another_clock() -> None:
+    machine = FakeMachine((1005, 200))
+    machine.ahead = 1000
+    with on(machine) as stream:
+        pass
+    assert [one.at for one in stream.requests] == [pytest.approx(50, abs=1)]
 
 
 def test_the_longest_gap_has_its_beginning_and_its_end() -> None:

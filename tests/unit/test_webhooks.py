@@ -1,13 +1,17 @@
-"""What is told of names that nobody listed."""
+"""What is told of requests, and of names that nobody listed."""
 
 from __future__ import annotations
 
 import json
+import time
 from types import SimpleNamespace
 from typing import Any, cast
 
-from pytest_bgasync.clock import Clock
+import pytest
+
+from pytest_bgasync.clock import BOOT_TIME, BOOTED, Clock
 from pytest_bgasync.containers import Container
+from pytest_bgasync.errors import HostProblem
 from pytest_bgasync.webhooks import Unlisted, Webhooks
 
 
@@ -32,3 +36,23 @@ def test_a_name_that_is_known_outside_is_told_so() -> None:
     inside, outside = webhooks(("a.example", "192.0.2.1", False), ("b.example", "192.0.2.1", True)).lost()
     assert "has left" not in inside
     assert "app1 asked for the name b.example, which nobody listed and which is known outside the scenario" in outside
+
+
+def receiver(stdout: bytes) -> Webhooks:
+    answer = SimpleNamespace(stdout=stdout, stderr=b"it is gone")
+    container = cast(Container, SimpleNamespace(execute=lambda _command, **_: answer, label="service webhooks"))
+    return Webhooks("webhooks", "192.0.2.9", container, Clock(0.1, zero=BOOTED), dict)
+
+
+@pytest.mark.parametrize("ahead", [0, 1000])
+def test_a_far_receiver_has_another_clock(ahead: int) -> None:
+    request = dict.fromkeys(["host", "path", "method", "body", "source", "scheme"], "")
+    line = json.dumps({**request, "headers": [], "at": 5 + ahead})
+    webhooks = receiver(f"{time.clock_gettime(BOOT_TIME) + ahead} 1.0\n{line}\n{line[:9]}".encode())
+    assert [one.at for one in webhooks.requests] == [pytest.approx(50, abs=1)]
+    assert [one.at for one in webhooks.wait_for()] == [pytest.approx(50, abs=1)]
+
+
+def test_a_receiver_that_says_nothing_is_a_problem() -> None:
+    with pytest.raises(HostProblem, match="requests could not be read on service webhooks: it is gone"):
+        assert receiver(b"").requests == []
