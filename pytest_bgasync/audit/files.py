@@ -13,9 +13,9 @@ from pathlib import Path
 from yaml.nodes import Node
 
 from pytest_bgasync.audit.words import words
-from pytest_bgasync.nodes import pairs
+from pytest_bgasync.nodes import entries, keys, text
 
-_ENDINGS = ("", ".yml", ".yaml", ".json")
+ENDINGS = ("", ".yml", ".yaml", ".json")
 
 
 def is_file(path: Path) -> bool:
@@ -30,7 +30,7 @@ def is_folder(path: Path) -> bool:
 
 def first(folder: Path, name: str) -> Path | None:
     """Return a file of that name, whatever the ending of YAML it has."""
-    return next((path for ending in _ENDINGS if is_file(path := folder / f"{name}{ending}")), None)
+    return next((path for ending in ENDINGS if is_file(path := folder / f"{name}{ending}")), None)
 
 
 def find_file(name: str, folders: Sequence[Path]) -> Path | None:
@@ -81,11 +81,12 @@ def role_folders(playbook: Path, root: Path) -> list[Path]:
 class Inventory:
     """What group_vars and host_vars say of each variable, and whether it is said of all hosts.
 
-    ``opaque``: there are files among them that cannot be read.
+    ``opaque``: there are files among them that cannot be read. ``problems``: why, for those that are not encrypted.
     """
 
     variables: Mapping[str, Sequence[tuple[bool, Node]]]
     opaque: bool
+    problems: Sequence[tuple[Path, str]] = ()
 
     @cached_property
     def variable_words(self) -> Mapping[str, frozenset[str]]:
@@ -93,21 +94,49 @@ class Inventory:
         return {name: words(*(value for _, value in values)) for name, values in self.variables.items()}
 
 
-def inventory(playbook: Path, root: Path, read: Callable[[Path], Node | None]) -> Inventory:
-    """Return what is in the files of group_vars and host_vars; ``read`` returns None for one that cannot be read."""
+def inventory(playbook: Path, root: Path, read: Callable[[Path], Mapping[str, Node] | None]) -> Inventory:
+    """Return what is in the files of group_vars and host_vars.
+
+    ``read`` returns None for a file that is encrypted, and raises ValueError for one that cannot be read.
+    """
     found: dict[str, list[tuple[bool, Node]]] = {}
+    problems: dict[Path, str] = {}
     opaque = False
     for place in _inventories(playbook, root):
         for kind in ("group_vars", "host_vars"):
             for path in sorted((place / kind).rglob("*")):
-                if is_file(path) and path.suffix in _ENDINGS:
-                    inside = path.relative_to(place / kind).parts[0]
-                    everybody = kind == "group_vars" and Path(inside).stem == "all"
-                    document = read(path)
-                    opaque = opaque or document is None
-                    for name, (_, value) in pairs(document).items():
+                inside = path.relative_to(place / kind).parts
+                if is_file(path) and path.suffix in ENDINGS and not any(map(_is_passed_over, inside)):
+                    everybody = kind == "group_vars" and Path(inside[0]).stem == "all"
+                    try:
+                        variables = read(path)
+                    except ValueError as error:
+                        problems[path], variables = str(error), None
+                    opaque = opaque or variables is None
+                    for name, value in (variables or {}).items():
                         found.setdefault(name, []).append((everybody, value))
-    return Inventory(found, opaque)
+    return Inventory(found, opaque, tuple(problems.items()))
+
+
+def _is_passed_over(name: str) -> bool:
+    """Say whether a file or folder in group_vars is none that Ansible reads."""
+    return name.startswith(".") or name.endswith("~") or name == "README"
+
+
+def required_roles(playbook: Path, root: Path, read: Callable[[Path], Node | None]) -> frozenset[str]:
+    """Return the roles that requirements files beside a playbook, and in the root, want to be installed."""
+    found: set[str] = set()
+    for folder in dict.fromkeys([playbook.parent, root]):
+        for path in filter(None, (first(folder / part, "requirements") for part in ("", "roles", "collections"))):
+            try:
+                document = read(path)
+            except (OSError, ValueError):
+                continue
+            for entry in entries(keys(document).get("roles")) or entries(document):
+                parts = keys(entry)
+                source = text(parts.get("src")).rpartition("/")[2].removesuffix(".git")
+                found |= {text(entry), text(parts.get("name")), text(parts.get("role")), source}
+    return frozenset(found)
 
 
 def _inventories(playbook: Path, root: Path) -> Iterable[Path]:
