@@ -230,6 +230,11 @@ class _Walker:
         else:
             self._not_read(at, f"{what} is not there")
 
+    def _is_required(self, name: str, around: _Around) -> bool:
+        """Say whether a requirements file wants a role, which may be installed into a folder of its own."""
+        wanted = self._sources.required_roles(self._path) | self._sources.required_roles(around.play.file)
+        return bool({name, name.rpartition("/")[2]} & wanted)
+
     def _not_installed(self, at: Place, what: str) -> None:
         self.unread[Unread(at, f"{what} is not installed here and was not read", fails=False)] = None
         self._lost()
@@ -383,11 +388,12 @@ class _Walker:
         installed: bool = False,
     ) -> None:
         beside = (around.role.parent,) if around.role is not None else ()
-        folder = self._sources.find_role(name, (*beside, *self._folders)) if name and "{{" not in name else None
+        folders = dict.fromkeys([*self._sources.role_folders(around.play.file), *self._folders])
+        folder = self._sources.find_role(name, (*beside, *folders)) if name and "{{" not in name else None
         if folder is None:
             if not static:
                 self._lost()
-            elif installed or _INSTALLED.fullmatch(name) or name in self._sources.required_roles(self._path):
+            elif installed or _INSTALLED.fullmatch(name) or self._is_required(name, around):
                 self._not_installed(at, f"role {name}")
             else:
                 self._missing(at, name, f"role {name}")

@@ -376,6 +376,7 @@ def test_what_ansible_may_find_is_no_error(pytester: pytest.Pytester, text: str)
         ("- hosts: all\n  roles: [my.one]\n", "site.yml:2:11: role my.one"),
         ("- hosts: all\n  roles: [wanted]\n", "site.yml:2:11: role wanted"),
         ("- hosts: all\n  roles: [fetched]\n", "site.yml:2:11: role fetched"),
+        ("- hosts: all\n  roles: [galaxy/wanted]\n", "site.yml:2:11: role galaxy/wanted"),
         ("- hosts: all\n  tasks:\n    - import_role: {name: my.own.one}\n", "site.yml:3:7: role my.own.one"),
         ("- import_playbook: my.own.site\n", "site.yml:1:3: playbook my.own.site"),
     ],
