@@ -526,7 +526,9 @@ SOUND: dict[str, dict[str, str]] = {
         ),
         "said": play(LAUNCH + ASK + "- {fail: {msg: Timeout exceeded}, when: answer.changed}\n"),
         "another text": play(LAUNCH + status("ignore_errors: true") + ROLLBACK % "answer.msg == 'no'"),
-        "said by default": play(LAUNCH + ASK + "- {debug: {msg: \"{{ answer.msg | default('Timeout exceeded') }}\"}}\n"),
+        "said by default": play(
+            LAUNCH + ASK + "- {debug: {msg: \"{{ answer.msg | default('Timeout exceeded') }}\"}}\n"
+        ),
         "no job": play(
             "- {uri: {url: 'http://a'}, register: page, until: \"'Timeout exceeded' not in page.msg\"}\n"
             + ROLLBACK % "page.msg == 'Timeout exceeded'"
