@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import configparser
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from yaml.nodes import Node
 
 from pytest_bgasync.audit.words import words
-from pytest_bgasync.nodes import pairs
+from pytest_bgasync.nodes import entries, keys, text
 
-_ENDINGS = ("", ".yml", ".yaml", ".json")
+ENDINGS = ("", ".yml", ".yaml", ".json")
+VAULT = "$ANSIBLE_VAULT"
+#: How many files of inventories are read, and how long each may be; with more of them no variable is known.
+MOST_FILES, MOST_BYTES = 200, 1_000_000
+#: What lies beside an inventory and is read elsewhere, or sets nothing.
+_OTHERS = frozenset({"group_vars", "host_vars", "roles", "tasks"})
+_WORD = re.compile(r"[A-Za-z_]\w*")
 
 
 def is_file(path: Path) -> bool:
@@ -30,7 +37,7 @@ def is_folder(path: Path) -> bool:
 
 def first(folder: Path, name: str) -> Path | None:
     """Return a file of that name, whatever the ending of YAML it has."""
-    return next((path for ending in _ENDINGS if is_file(path := folder / f"{name}{ending}")), None)
+    return next((path for ending in ENDINGS if is_file(path := folder / f"{name}{ending}")), None)
 
 
 def find_file(name: str, folders: Sequence[Path]) -> Path | None:
@@ -42,8 +49,9 @@ def find_role(name: str, folders: Sequence[Path]) -> Path | None:
     """Return the folder of a role."""
     parts = name.split(".")
     for folder in folders:
-        if is_folder(folder / name):
-            return folder / name
+        # Ansible takes .. for a step up in the name, whether or not the folder before it is there.
+        if is_folder(place := Path(os.path.normpath(folder / name))):
+            return place
         if len(parts) > 2:  # that of a collection
             inside = (
                 folder / "collections" / "ansible_collections" / parts[0] / parts[1] / "roles" / "/".join(parts[2:])
@@ -81,11 +89,14 @@ def role_folders(playbook: Path, root: Path) -> list[Path]:
 class Inventory:
     """What group_vars and host_vars say of each variable, and whether it is said of all hosts.
 
-    ``opaque``: there are files among them that cannot be read.
+    ``opaque``: there are files among them that cannot be read. ``problems``: why, for those that are not encrypted.
+    ``mentioned``: the words in the inventories themselves, each of which may be the name of a variable of some hosts.
     """
 
     variables: Mapping[str, Sequence[tuple[bool, Node]]]
     opaque: bool
+    problems: Sequence[tuple[Path, str]] = ()
+    mentioned: frozenset[str] = frozenset()
 
     @cached_property
     def variable_words(self) -> Mapping[str, frozenset[str]]:
@@ -93,21 +104,87 @@ class Inventory:
         return {name: words(*(value for _, value in values)) for name, values in self.variables.items()}
 
 
-def inventory(playbook: Path, root: Path, read: Callable[[Path], Node | None]) -> Inventory:
-    """Return what is in the files of group_vars and host_vars; ``read`` returns None for one that cannot be read."""
+def inventory(playbook: Path, root: Path, read: Callable[[Path], Mapping[str, Node] | None]) -> Inventory:
+    """Return what is in the files of group_vars and host_vars.
+
+    ``read`` returns None for a file that is encrypted, and raises ValueError for one that cannot be read.
+    """
     found: dict[str, list[tuple[bool, Node]]] = {}
+    problems: dict[Path, str] = {}
     opaque = False
     for place in _inventories(playbook, root):
         for kind in ("group_vars", "host_vars"):
             for path in sorted((place / kind).rglob("*")):
-                if is_file(path) and path.suffix in _ENDINGS:
-                    inside = path.relative_to(place / kind).parts[0]
-                    everybody = kind == "group_vars" and Path(inside).stem == "all"
-                    document = read(path)
-                    opaque = opaque or document is None
-                    for name, (_, value) in pairs(document).items():
+                inside = path.relative_to(place / kind).parts
+                if is_file(path) and path.suffix in ENDINGS and not any(map(_is_passed_over, inside)):
+                    everybody = kind == "group_vars" and Path(inside[0]).stem == "all"
+                    try:
+                        variables = read(path)
+                    except ValueError as error:
+                        problems[path], variables = str(error), None
+                    opaque = opaque or variables is None
+                    for name, value in (variables or {}).items():
                         found.setdefault(name, []).append((everybody, value))
-    return Inventory(found, opaque)
+    mentioned: set[str] = set()
+    for number, path in enumerate(_inventory_files(playbook, root)):
+        said = _words_of(path) if number < MOST_FILES else None
+        if said is None:
+            opaque = True
+            break
+        mentioned |= said
+    return Inventory(found, opaque, tuple(problems.items()), frozenset(mentioned))
+
+
+def _inventory_files(playbook: Path, root: Path) -> Iterator[Path]:
+    """Yield the files of inventories: beside the playbook, in the root, and where ansible.cfg says."""
+    near = [
+        path for folder in (playbook.parent, root) for kind in ("inventor*", "hosts*") for path in folder.glob(kind)
+    ]
+    for place in dict.fromkeys([*near, *_paths(configuration(playbook, root), "inventory", ",")]):
+        if is_file(place):
+            if place != playbook:
+                yield place
+        elif not playbook.is_relative_to(place):
+            for path in place.rglob("*"):
+                inside = path.relative_to(place).parts
+                if is_file(path) and _OTHERS.isdisjoint(inside) and not any(map(_is_passed_over, inside)):
+                    yield path
+
+
+@lru_cache(maxsize=2 * MOST_FILES)
+def _read_words(path: Path, changed: int, size: int) -> frozenset[str] | None:  # noqa: ARG001  # anew when changed
+    content = path.read_text(encoding="utf-8", errors="replace") if size <= MOST_BYTES else VAULT
+    return None if content.startswith(VAULT) else frozenset(_WORD.findall(content))
+
+
+def _words_of(path: Path) -> frozenset[str] | None:
+    """Return the words in a file; None where it is encrypted, very long, or cannot be read."""
+    try:
+        status = path.stat()
+        return _read_words(path, status.st_mtime_ns, status.st_size)
+    except OSError:
+        return None
+
+
+def _is_passed_over(name: str) -> bool:
+    """Say whether a file or folder in group_vars is none that Ansible reads."""
+    return name.startswith(".") or name.endswith("~") or name == "README"
+
+
+def required_roles(playbook: Path, root: Path, read: Callable[[Path], Node | None]) -> frozenset[str]:
+    """Return the roles that requirements files beside a playbook, and in the root, want to be installed."""
+    found: set[str] = set()
+    for folder in dict.fromkeys([playbook.parent, root]):
+        for path in filter(None, (first(folder / part, "requirements") for part in ("", "roles", "collections"))):
+            try:
+                document = read(path)
+            except (OSError, ValueError):
+                continue
+            for entry in entries(keys(document).get("roles")) or entries(document):
+                parts = keys(entry)
+                source = text(parts.get("src")).rpartition("/")[2].removesuffix(".git")
+                found |= {text(entry), text(parts.get("name")), text(parts.get("role")), source}
+    return frozenset(found)
 
 
 def _inventories(playbook: Path, root: Path) -> Iterable[Path]:

@@ -5,7 +5,7 @@ Jinja's own constant folding does the work. Nothing is rendered and nothing is c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from jinja2 import ChainableUndefined, StrictUndefined
@@ -23,8 +23,8 @@ _FILTERS = frozenset({
     "abs", "bool", "d", "default", "first", "float", "int", "last", "length", "count", "lower", "mandatory", "max",
     "min", "replace", "round", "string", "sum", "trim", "upper",
 })  # fmt: skip
-#: How many values an expression may have before it counts as unknown.
-_MOST = 16
+#: How many values an expression may have, and how many branches may be tried, before it counts as unknown.
+_MOST, _MOST_BRANCHES = 16, 256
 
 #: Returns the values that a variable can have, none where it is not known.
 Look = Callable[[str], Sequence[Any]]
@@ -48,13 +48,16 @@ def outcomes(node: jinja.Expr, look: Look) -> tuple[Any, ...]:
     switches, which are there to be set otherwise.
     """
     try:
-        return tuple(_outcomes(_filled(node, look), _MOST) or ())
+        return tuple(_outcomes(_filled(node, look), _MOST, iter(range(_MOST_BRANCHES))) or ())
     except RecursionError:
         return ()
 
 
-def _outcomes(node: jinja.Expr, most: int) -> list[Any] | None:
-    """Return the values of an expression, None where it is not known or has too many."""
+def _outcomes(node: jinja.Expr, most: int, branches: Iterator[int]) -> list[Any] | None:
+    """Return the values of an expression, None where it is not known or has too many.
+
+    ``branches`` gives a number for each that may still be tried: those of terms side by side multiply.
+    """
     try:
         value = templates.constant(node)
         return None if isinstance(value, Undefined) else [value]
@@ -65,9 +68,9 @@ def _outcomes(node: jinja.Expr, most: int) -> list[Any] | None:
         return None
     found: list[Any] = []
     for branch in (choice.expr1, choice.expr2):
-        if branch is None or len(found) >= most:
+        if branch is None or len(found) >= most or next(branches, None) is None:
             return None
-        more = _outcomes(_replaced(node, choice, branch), most - len(found))
+        more = _outcomes(_replaced(node, choice, branch), most - len(found), branches)
         if more is None:
             return None
         found += [one for one in more if not any(one is other or one == other for other in found)]

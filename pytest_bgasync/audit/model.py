@@ -209,6 +209,8 @@ class Unread:
 
     place: Place
     problem: str
+    fails: bool = True
+    """Whether it is an error; what has yet to be installed is none."""
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class Told:
     unread: list[str] = field(default_factory=list)
     """A line for each part that was not read."""
     warned: list[str] = field(default_factory=list)
-    """A line for each warning of a library that the playbook was read with."""
+    """A line for each warning of a library that the playbook was read with, and for what is not installed here."""
     ignored: set[Ignore] = field(default_factory=set)
     """Those that have left something out."""
 
@@ -46,7 +46,8 @@ def audit_all(playbooks: Sequence[Path], root: Path, ignores: Sequence[Ignore] =
     homes = {sources.resolve(path): path for path in told}
     seen: set[tuple[object, ...]] = set()
     for path, audit in audits.items():
-        told[path].unread = [f"{_where(one.place, root)}: error: {one.problem}" for one in audit.unread]
+        told[path].unread = [f"{_where(one.place, root)}: error: {one.problem}" for one in audit.unread if one.fails]
+        told[path].warned += [f"{_where(one.place, root)}: {one.problem}" for one in audit.unread if not one.fails]
         for finding in audit.findings:
             file = sources.resolve(finding.place.file)
             what = (finding.id, file, finding.place.line, finding.place.column, finding.cure)

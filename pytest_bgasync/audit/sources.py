@@ -59,6 +59,8 @@ class Role:
     """Its variables and defaults."""
     opaque: bool
     """Whether some of its variables cannot be read."""
+    problems: tuple[str, ...] = ()
+    """Why, for files that are not encrypted."""
 
 
 class Sources:
@@ -74,6 +76,7 @@ class Sources:
         self._resolved: dict[Path, Path] = {}
         self._configurations: dict[Path, ConfigParser] = {}
         self._inventories: dict[Path, files.Inventory] = {}
+        self._required: dict[Path, frozenset[str]] = {}
         self._searched: dict[Path, tuple[Path, ...]] = {}
         self._noqa: dict[Path, Mapping[int, frozenset[str]]] = {}
 
@@ -89,14 +92,18 @@ class Sources:
             raise found
         return found
 
-    def variables(self, path: Path | None) -> Mapping[str, Node] | None:
-        """Return the variables of a file, none without one; None where it cannot be read, as when it is encrypted."""
+    def variables(self, path: Path) -> Mapping[str, Node] | None:
+        """Return the variables of a file, None where it is encrypted; raises ValueError where it cannot be read."""
         try:
-            document = None if path is None else self.document(path)
-        except (OSError, ValueError):
+            document = self.document(path)
+        except Encrypted:
             return None
-        empty = document is None or (isinstance(document, ScalarNode) and not document.value)
-        return keys(document) if empty or isinstance(document, MappingNode) else None
+        except (OSError, ValueError) as error:
+            raise ValueError(f"{path} cannot be read: {why(error)}") from None
+        empty = document is None or (isinstance(document, ScalarNode) and document.value in ("", "~", "null"))
+        if not empty and not isinstance(document, MappingNode):
+            raise ValueError(f"{path} cannot be read: it is no mapping of variables")
+        return keys(document)
 
     def pieces(self, file: Path, node: Node | None) -> tuple[Piece, ...]:
         """Return the entries of a list of tasks in a file."""
@@ -112,7 +119,10 @@ class Sources:
         """Return a role with the files whose stems an include names."""
         key = folder, stems["tasks"], stems["vars"], stems["defaults"], stems["handlers"]
         if key not in self._roles:
-            variables, defaults = (self._role_variables(folder / kind, stems[kind]) for kind in ("vars", "defaults"))
+            problems: list[str] = []
+            variables, defaults = (
+                self._role_variables(folder / kind, stems[kind], problems) for kind in ("vars", "defaults")
+            )
             self._roles[key] = Role(
                 folder,
                 files.first(folder / "meta", "main"),
@@ -120,13 +130,20 @@ class Sources:
                 files.first(folder / "handlers", stems["handlers"]),
                 Scope(folder, 0, {}, variables or {}, defaults or {}),
                 variables is None or defaults is None,
+                tuple(problems),
             )
         return self._roles[key]
 
-    def _role_variables(self, folder: Path, stem: str) -> Mapping[str, Node] | None:
+    def _role_variables(self, folder: Path, stem: str, problems: list[str]) -> Mapping[str, Node] | None:
         """Return the variables in a file of a role; None where it cannot be read, or they are in a folder of it."""
         path = files.first(folder, stem)
-        return None if path is None and (stem != "main" or files.is_folder(folder / stem)) else self.variables(path)
+        if path is None:
+            return None if stem != "main" or files.is_folder(folder / stem) else {}
+        try:
+            return self.variables(path)
+        except ValueError as error:
+            problems.append(str(error))
+            return None
 
     def find_role(self, name: str, folders: tuple[Path, ...]) -> Path | None:
         """Return the folder of a role."""
@@ -159,14 +176,15 @@ class Sources:
         """Return what group_vars and host_vars say for a playbook."""
         folder = playbook.parent
         if folder not in self._inventories:
-            self._inventories[folder] = files.inventory(playbook, self.root, self._read)
+            self._inventories[folder] = files.inventory(playbook, self.root, self.variables)
         return self._inventories[folder]
 
-    def _read(self, path: Path) -> Node | None:
-        try:
-            return self.document(path) or compose("''")
-        except (OSError, ValueError):
-            return None
+    def required_roles(self, playbook: Path) -> frozenset[str]:
+        """Return the roles that requirements files of a playbook want to be installed."""
+        folder = playbook.parent
+        if folder not in self._required:
+            self._required[folder] = files.required_roles(playbook, self.root, self.document)
+        return self._required[folder]
 
     def role_folders(self, playbook: Path) -> tuple[Path, ...]:
         """Return the folders where the roles of a playbook are looked for."""

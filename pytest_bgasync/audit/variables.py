@@ -114,7 +114,7 @@ class Variables:
         for scope in reversed(task.scopes):
             if name in scope.variables:
                 return scope.variables[name]
-        if self.inventory.opaque:
+        if self.inventory.opaque or name in self.inventory.mentioned:
             return None
         said = self.inventory.variables.get(name, ())
         if said:
@@ -128,7 +128,8 @@ class Variables:
 
     def is_set(self, name: str) -> bool:
         """Say whether a variable may be set somewhere outside of the plays, blocks and tasks around a task."""
-        return name in self._set or name in self.book.exported or name in self.inventory.variables
+        inventory = self.inventory
+        return name in {*self._set, *self.book.exported} or name in inventory.variables or name in inventory.mentioned
 
     def configured(self, section: str, key: str) -> str | None:
         """Return a setting of ansible.cfg, None where it does not say."""

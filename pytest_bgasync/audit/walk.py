@@ -9,7 +9,7 @@ from pathlib import Path
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from pytest_bgasync.audit import files
+from pytest_bgasync.audit import files, templates
 from pytest_bgasync.audit.model import Block, Book, Entry, Place, Play, Scope, Task, Unread, place
 from pytest_bgasync.audit.sources import PARTS, ROLES, STATIC, TASKS, Piece, Sources, why
 from pytest_bgasync.audit.tasks import Action, short
@@ -20,6 +20,8 @@ _MAIN = dict.fromkeys(("tasks", "vars", "defaults", "handlers"), "main")
 #: Files that include each other in turn could be read for ever.
 MOST_TASKS, MOST_DEEP = 20_000, 100
 _FOLDER = re.compile(r"\{\{\s*(playbook_dir|role_path|role_name)\s*\}\}")
+#: The name of a role or playbook that is installed from elsewhere.
+_INSTALLED = re.compile(r"\w+(\.[\w-]+)+")
 _ROLE_KEYWORDS = frozenset({"role", "name", "src", "version", "scm"})
 #: Tasks that count each time a handler comes to them, whatever has been registered: they take time, or end nothing.
 _COUNTS = frozenset({"pause", "wait_for", "meta"})
@@ -76,6 +78,7 @@ def walk(path: Path, sources: Sources) -> Book:
     """
     walker = _Walker(path, sources)
     walker.playbook(path, sources.document(path), (), ())
+    walker.inventory()
     return Book(
         path=path,
         tasks=walker.tasks,
@@ -146,7 +149,15 @@ class _Walker:
             if other is None:
                 self._play(path, node, outer, within)
                 continue
-            if not files.is_file(other) or self._sources.resolve(other) in {*within, self._sources.resolve(path)}:
+            if not files.is_file(other):
+                at = place(path, node)
+                installed = _INSTALLED.fullmatch(other.name) and other.suffix not in files.ENDINGS
+                if installed and other.parent == path.parent and other.name.count(".") > 1:
+                    self._not_installed(at, f"playbook {other.name}")
+                else:
+                    self._missing(at, str(other), f"playbook {other}")
+                continue
+            if self._sources.resolve(other) in {*within, self._sources.resolve(path)}:
                 self._lost()
                 continue
             inside = self._read(other, place(path, node))
@@ -158,11 +169,7 @@ class _Walker:
         parts = keys(node)
         variables = dict(keys(parts.get("vars")))
         for name in entries(parts.get("vars_files")) or [parts[key] for key in ("vars_files",) if key in parts]:
-            found = None
-            if isinstance(name, ScalarNode) and (file := files.find_file(_path_of(name, self._path), [path.parent])):
-                found = self._sources.variables(file)
-            self.opaque = self.opaque or found is None
-            variables.update(found or {})
+            variables.update(self._variables(path, name))
         for question in entries(parts.get("vars_prompt")):
             self.prompted.add(text(keys(question).get("name")))
         scope = _scope(path, node, variables=variables)
@@ -183,6 +190,27 @@ class _Walker:
         if len(self.tasks) == first:  # handlers of a play without tasks are read, too
             self._flush(handlers)
 
+    def inventory(self) -> None:
+        """Note the files of group_vars and host_vars that cannot be read."""
+        for file, problem in self._sources.inventory(self._path).problems:
+            self.unread[Unread(Place(file, 1, 1), problem)] = None
+
+    def _variables(self, path: Path, node: Node) -> Mapping[str, Node]:
+        """Return what a file of vars_files holds; of a list, of which Ansible takes one, that is not known."""
+        name, at = _path_of(node, self._path), place(path, node)
+        folders = dict.fromkeys([path.parent, self._path.parent])
+        file = files.find_file(name, [part for folder in folders for part in (folder / "vars", folder)])
+        found = None
+        if isinstance(node, ScalarNode) and file is not None:
+            try:
+                found = self._sources.variables(file)
+            except ValueError as error:
+                self.unread[Unread(at, str(error))] = None
+        elif name and not templates.is_template(name):
+            self.unread[Unread(at, f"file {name} of vars_files is not there")] = None
+        self.opaque = self.opaque or found is None
+        return found or {}
+
     def _read(self, path: Path, at: Place) -> Node | None:
         """Return the content of a file, None for an empty one and for one that cannot be read, which is noted."""
         try:
@@ -193,6 +221,22 @@ class _Walker:
 
     def _not_read(self, at: Place, problem: str) -> None:
         self.unread[Unread(at, problem)] = None
+        self._lost()
+
+    def _missing(self, at: Place, name: str, what: str) -> None:
+        """Note what Ansible reads before the play begins and what is not there, unless its name is not known."""
+        if not name or templates.is_template(name):
+            self._lost()
+        else:
+            self._not_read(at, f"{what} is not there")
+
+    def _is_required(self, name: str, around: _Around) -> bool:
+        """Say whether a requirements file wants a role, which may be installed into a folder of its own."""
+        wanted = self._sources.required_roles(self._path) | self._sources.required_roles(around.play.file)
+        return bool({name, name.rpartition("/")[2]} & wanted)
+
+    def _not_installed(self, at: Place, what: str) -> None:
+        self.unread[Unread(at, f"{what} is not installed here and was not read", fails=False)] = None
         self._lost()
 
     def _end(self, at: Place) -> None:
@@ -306,6 +350,9 @@ class _Walker:
             places += [around.role / ("handlers" if around.handler else "tasks"), around.role]
         places += [self._path.parent, self._path.parent / "tasks"]
         file = self._sources.find_file(name, tuple(places)) if name and "{{" not in name else None
+        if file is None and action.name in STATIC:
+            self._missing(at, name, f"file {name}")
+            return
         if file is None or (resolved := self._sources.resolve(file)) in around.within:
             self._lost()
             return
@@ -317,7 +364,7 @@ class _Walker:
         stems = {part: text(action.args.get(f"{part}_from")).strip() or "main" for part in _MAIN}
         if action.name not in STATIC and "public" not in action.args:
             around = replace(around, private=True)
-        self._role(name, around, handlers, set(), at, stems)
+        self._role(name, around, handlers, set(), at, stems, static=action.name in STATIC)
 
     def _role_entry(self, node: Node, around: _Around, handlers: _Handlers, seen: set[str]) -> None:
         parts = keys(node)
@@ -326,7 +373,7 @@ class _Walker:
         params = {key: value for key, value in parts.items() if key not in _ROLE_KEYWORDS}
         scope = _scope(around.file, node, variables={**params, **keys(parts.get("vars"))})
         inside = around.inside(replace(scope, params=True)) if isinstance(node, MappingNode) else around
-        self._role(name, inside, handlers, seen, place(around.file, node))
+        self._role(name, inside, handlers, seen, place(around.file, node), installed="src" in parts)
 
     def _role(
         self,
@@ -336,11 +383,20 @@ class _Walker:
         seen: set[str],
         at: Place,
         stems: Mapping[str, str] = _MAIN,
+        *,
+        static: bool = True,
+        installed: bool = False,
     ) -> None:
         beside = (around.role.parent,) if around.role is not None else ()
-        folder = self._sources.find_role(name, (*beside, *self._folders)) if name and "{{" not in name else None
+        folders = dict.fromkeys([*self._sources.role_folders(around.play.file), *self._folders])
+        folder = self._sources.find_role(name, (*beside, *folders)) if name and "{{" not in name else None
         if folder is None:
-            self._lost()
+            if not static:
+                self._lost()
+            elif installed or _INSTALLED.fullmatch(name) or self._is_required(name, around):
+                self._not_installed(at, f"role {name}")
+            else:
+                self._missing(at, name, f"role {name}")
             return
         role, resolved = self._sources.role(folder, stems), self._sources.resolve(folder)
         around = replace(around, role=folder)
@@ -352,6 +408,7 @@ class _Walker:
                     seen.add(called)
                     self._role_entry(other, deeper, handlers, seen)
         self.opaque = self.opaque or role.opaque
+        self.unread.update(dict.fromkeys(Unread(at, problem) for problem in role.problems))
         if not around.private:
             self.exported |= role.scope.variables.keys() | role.scope.defaults.keys()
         inside = around.inside(role.scope)
@@ -361,7 +418,9 @@ class _Walker:
             if len(self.unresolved) > lost:
                 handlers.append(_Handler(None, inside))
         if role.tasks is None:
-            if stems["tasks"] != "main" or files.is_folder(folder / "tasks"):
+            if stems["tasks"] != "main" and static:
+                self._missing(at, stems["tasks"], f"file {stems['tasks']} of role {name}")
+            elif stems["tasks"] != "main" or files.is_folder(folder / "tasks"):
                 self._lost()
             return
         resolved = self._sources.resolve(role.tasks)

@@ -297,6 +297,99 @@ def test_what_cannot_be_read_is_told(pytester: pytest.Pytester, file: str, conte
     assert sentence in output
 
 
+VARIABLES = "- hosts: all\n  vars_files: [more.yml]\n  roles: [one]\n"
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("more", "site.yml:2:16"),
+        ("roles/one/defaults/main", "site.yml:3:11"),
+        ("roles/one/vars/main", "site.yml:3:11"),
+        ("group_vars/all", "group_vars/all.yml:1:1"),
+        ("host_vars/db1/limits", "host_vars/db1/limits.yml:1:1"),
+    ],
+)
+def test_variables_that_cannot_be_read_are_told(pytester: pytest.Pytester, file: str, line: str) -> None:
+    write(pytester, site=VARIABLES, **{"more": "a: 1\n", "roles/one/tasks/main": "[]\n", file: "a: [\n"})
+    rc, output = run(pytester, "site.yml", "-rN")
+    assert rc == 1
+    assert output.count(f"{line}: error: {pytester.path / file}.yml cannot be read: line 2: ") == 1, output
+    write(pytester, **{file: "- a\n"})
+    assert "cannot be read: it is no mapping of variables" in run(pytester, "site.yml", "-rN")[1]
+    write(pytester, **{file: "$ANSIBLE_VAULT;1.1;AES256\n61\n"})  # what is in it is not known, as in any variable
+    assert run(pytester, "site.yml", "-rN")[0] == 0
+
+
+def test_what_ansible_does_not_read_in_group_vars_is_no_error(pytester: pytest.Pytester) -> None:
+    write(pytester, site=GOOD)
+    pytester.mkdir("group_vars")
+    for name in (".gitkeep", ".all.yml.swp", "all.yml~", "README", "README.md"):
+        (pytester.path / "group_vars" / name).write_text("a: [\n")
+    assert run(pytester, "site.yml")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("- import_playbook: no.yml\n", "site.yml:1:3: error: playbook "),
+        ("- hosts: all\n  tasks:\n    - import_tasks: no.yml\n", "site.yml:3:7: error: file no.yml is not there"),
+        (
+            "- hosts: all\n  tasks:\n    - import_role: {name: one, tasks_from: no}\n",
+            "site.yml:3:7: error: file no of role one is not there",
+        ),
+        ("- hosts: all\n  tasks:\n    - import_role: {name: no}\n", "site.yml:3:7: error: role no is not there"),
+        ("- hosts: all\n  roles: [no]\n", "site.yml:2:11: error: role no is not there"),
+        ("- hosts: all\n  roles: [two]\n", "roles/two/meta/main.yml:1:16: error: role no is not there"),
+        ("- hosts: all\n  vars_files: [no.yml]\n", "site.yml:2:16: error: file no.yml of vars_files is not there"),
+    ],
+)
+def test_what_is_imported_and_missing_is_told(pytester: pytest.Pytester, text: str, sentence: str) -> None:
+    roles = {"roles__one__tasks__main": "[]\n", "roles__two__meta__main": "dependencies: [no]\n"}
+    write(pytester, site=text, **roles)
+    rc, output = run(pytester, "site.yml", "-rN")
+    assert rc == 1
+    assert output.count(sentence) == 1, output
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "- import_playbook: '{{ no }}.yml'\n",
+        "- hosts: all\n  vars_files: ['{{ no }}.yml', [no.yml, other.yml]]\n",
+        "- hosts: all\n  vars_files: [one.yml]\n",
+        "- hosts: all\n  roles: ['{{ no }}']\n",
+        "- hosts: all\n  tasks:\n    - include_tasks: no.yml\n    - include_role: {name: no}\n",
+    ],
+)
+def test_what_ansible_may_find_is_no_error(pytester: pytest.Pytester, text: str) -> None:
+    write(pytester, site=text, vars__one="a: 1\n")
+    rc, output = run(pytester, "site.yml")
+    assert rc == 0
+    assert "not there" not in output
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("- hosts: all\n  roles: [my.own.one]\n", "site.yml:2:11: role my.own.one"),
+        ("- hosts: all\n  roles: [my.one]\n", "site.yml:2:11: role my.one"),
+        ("- hosts: all\n  roles: [wanted]\n", "site.yml:2:11: role wanted"),
+        ("- hosts: all\n  roles: [fetched]\n", "site.yml:2:11: role fetched"),
+        ("- hosts: all\n  roles: [galaxy/wanted]\n", "site.yml:2:11: role galaxy/wanted"),
+        ("- hosts: all\n  tasks:\n    - import_role: {name: my.own.one}\n", "site.yml:3:7: role my.own.one"),
+        ("- import_playbook: my.own.site\n", "site.yml:1:3: playbook my.own.site"),
+    ],
+)
+def test_what_is_not_installed_is_told_and_fails_nothing(pytester: pytest.Pytester, text: str, what: str) -> None:
+    """It is, as a rule, installed by ansible-galaxy later than the audit runs."""
+    wanted = "roles: [{name: wanted, src: someone.else}, {src: 'https://example.com/them/fetched.git'}]\n"
+    write(pytester, site=text, requirements=wanted)
+    rc, output = run(pytester, "site.yml")
+    assert rc == 0
+    assert output.count(f"{what} is not installed here and was not read") == 1, output
+
+
 def test_a_broken_include_leaves_the_rest_of_a_playbook(pytester: pytest.Pytester) -> None:
     write(pytester, site=LATE + "    - include_tasks: more.yml\n", more="- {a: [\n")
     rc, output = run(pytester, "site.yml", "-rN")

@@ -250,6 +250,18 @@ def test_roles_are_found_where_ansible_cfg_says(tmp_path: Path) -> None:
     assert ids(tmp_path, play("[]", "hosts: all\nroles: [one]")) == ["BGA015"]
 
 
+def test_roles_of_an_imported_playbook_are_beside_it(tmp_path: Path) -> None:
+    inner = {"more__other": play("[]", "hosts: all\nroles: [one]"), "more__roles__one__tasks__main": BARE}
+    where = found(tmp_path, "- import_playbook: more/other.yml\n", **inner)
+    assert where == ["more/roles/one/tasks/main.yml:1:BGA015"]
+
+
+def test_a_role_is_found_by_steps_up(tmp_path: Path) -> None:
+    """They count from folders of roles that are not there, too."""
+    role = {"other__one__tasks__main": BARE}
+    assert ids(tmp_path, play("[]", "hosts: all\nroles: [../other/one]"), **role) == ["BGA015"]
+
+
 def test_roles_of_a_collection_beside_the_playbook_are_found(tmp_path: Path) -> None:
     write(tmp_path, {"collections/ansible_collections/my/own/roles/one/tasks/main.yml": BARE})
     assert ids(tmp_path, play("[]", "hosts: all\nroles: [my.own.one]")) == ["BGA015"]
@@ -296,6 +308,36 @@ def test_defaults_of_roles_with_filters(tmp_path: Path) -> None:
     (tmp_path / "group_vars/db.yml").unlink()
     assert ids(tmp_path, roles, **empty) == ["BGA009"]
     assert ids(tmp_path, play("- include_vars: more.yml\n", "hosts: all\nroles: [one]"), **role) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("hosts", "[all:vars]\ntries=600\n"),
+        ("hosts.ini", "db1 tries=600\n"),
+        ("inventory/hosts.yml", "all: {vars: {tries: 600}}\n"),
+        ("inventories/live/hosts", "[all:vars]\ntries = 600\n"),
+        ("inventory.py", 'print(\'{"all": {"vars": {"tries": 600}}}\')\n'),
+        ("places/live", "[all:vars]\ntries=600\n"),
+        ("hosts", "$ANSIBLE_VAULT;1.1;AES256\n61\n"),
+        ("hosts", "# much\n" * 200_000),
+    ],
+)
+def test_what_an_inventory_may_set_is_not_known(tmp_path: Path, file: str, content: str) -> None:
+    text = play(LAUNCH + ASK.replace("60", "'{{ tries | default(5) }}'"))
+    write(tmp_path, {file: "[all]\ndb1\n", "ansible.cfg": "[defaults]\ninventory = places/live\n"})
+    assert ids(tmp_path, text) == ["BGA009"]
+    write(tmp_path, {file: content})
+    assert ids(tmp_path, text) == []
+    assert ids(tmp_path, text.replace("hosts: all", "hosts: all\n  vars: {tries: 5}")) == ["BGA009"]
+
+
+def test_many_files_of_an_inventory_leave_all_unknown(tmp_path: Path) -> None:
+    text = play(LAUNCH + ASK.replace("60", "'{{ tries | default(5) }}'"))
+    write(tmp_path, {f"inventory/h{number}": "db1\n" for number in range(200)})
+    assert ids(tmp_path, text) == ["BGA009"]
+    write(tmp_path, {"inventory/last": "db1\n"})
+    assert ids(tmp_path, text) == []
 
 
 def test_other_files_of_variables_of_a_role_are_read(tmp_path: Path) -> None:

@@ -242,6 +242,9 @@ BAD: dict[str, dict[str, str]] = {
             LAUNCH + status("ignore_errors: true") + ROLLBACK % "\"'Timeout exceeded' in answer.msg | default('')\""
         ),
         "a search": play(LAUNCH + status("failed_when: answer.msg is search('Timeout exceeded')")),
+        "a filter": play(
+            LAUNCH + status("ignore_errors: true") + ROLLBACK % "answer.msg | regex_search('Timeout exceeded')"
+        ),
         "an assertion": play(
             LAUNCH + status("ignore_errors: true") + "- {assert: {that: answer.msg != 'Timeout exceeded'}}\n"
         ),
@@ -523,6 +526,16 @@ SOUND: dict[str, dict[str, str]] = {
         ),
         "said": play(LAUNCH + ASK + "- {fail: {msg: Timeout exceeded}, when: answer.changed}\n"),
         "another text": play(LAUNCH + status("ignore_errors: true") + ROLLBACK % "answer.msg == 'no'"),
+        "said by default": play(
+            LAUNCH + ASK + "- {debug: {msg: \"{{ answer.msg | default('Timeout exceeded') }}\"}}\n"
+        ),
+        "no job": play(
+            "- {uri: {url: 'http://a'}, register: page, until: \"'Timeout exceeded' not in page.msg\"}\n"
+            + ROLLBACK % "page.msg == 'Timeout exceeded'"
+        ),
+        "a task beside a job": play(
+            LAUNCH + ASK + "- {uri: {url: 'http://a'}, register: page, failed_when: page.msg == 'Timeout exceeded'}\n"
+        ),
     },
 }  # fmt: skip
 
