@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.containers import Container
-from pytest_bgasync.webhooks import Unlisted, Webhooks
+from pytest_bgasync.webhooks import Headers, Unlisted, Webhooks
 
 
 def webhooks(*asked: tuple[str, str, bool]) -> Webhooks:
@@ -32,3 +32,11 @@ def test_a_name_that_is_known_outside_is_told_so() -> None:
     inside, outside = webhooks(("a.example", "192.0.2.1", False), ("b.example", "192.0.2.1", True)).lost()
     assert "has left" not in inside
     assert "app1 asked for the name b.example, which nobody listed and which is known outside the scenario" in outside
+
+
+def test_names_of_headers_have_no_case() -> None:
+    headers = Headers({"X-Team": "ops", "Accept": "*/*"})
+    assert headers["x-team"] == headers["X-TEAM"] == "ops"
+    assert "accept" in headers
+    assert headers.get("host") is None
+    assert dict(headers) == {"X-Team": "ops", "Accept": "*/*"}
