@@ -1,7 +1,7 @@
 .DEFAULT_GOAL := help
 VENV := .venv
 MOLECULE := .venv-molecule
-.PHONY: help demo test thorough podman outcomes bench author docs pictures lint types setup clean
+.PHONY: help demo test thorough podman outcomes bench author dist docs pictures lint types setup clean
 
 help: ## List what there is
 	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
@@ -30,6 +30,9 @@ author: setup ## Try docs/ci.md in a repository of its own, with the wheel (need
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check build tox
 	PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python tools/author.py
 
+dist: $(VENV)/.installed ## Build the sdist and the wheel in dist/, and check both
+	$(VENV)/bin/python tools/dist.py
+
 docs: $(VENV)/.docs ## Make the site of the documentation in site/
 	NO_MKDOCS_2_WARNING=1 $(VENV)/bin/mkdocs build --strict
 
@@ -47,9 +50,10 @@ $(MOLECULE)/.installed: tools/bench/molecule.txt
 	$(MOLECULE)/bin/pip install --quiet --requirement $<
 	@touch $@
 
-lint: $(VENV)/.installed ## Check style
+lint: $(VENV)/.installed ## Check style and spelling
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/codespell
 
 types: $(VENV)/.installed ## Check types
 	$(VENV)/bin/mypy

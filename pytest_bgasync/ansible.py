@@ -17,7 +17,7 @@ from pytest_bgasync.errors import AnsibleProblem
 
 OLDEST, NEWEST = (2, 16), (2, 21)
 CALLBACKS = Path(__file__).parent / "controller" / "callback"
-_INSTALL = "pip install 'ansible-core>=2.16,<2.22'"
+_INSTALL = "pip install 'ansible-core>=2.16.19,!=2.17.*,<2.22'"
 #: Real seconds that Ansible may take to read its configuration.
 CONFIGURE = 60
 #: Asks Ansible itself, because a setting of ours in the environment would replace the author's.

@@ -18,7 +18,7 @@ from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.locks import cache_folder, locked
 
 #: For each release the oldest and the newest Python 3 that it runs on as a controller, of those this package runs on.
-PYTHONS = {"2.16": (11, 12), "2.17": (11, 12), "2.18": (11, 13), "2.19": (11, 13), "2.20": (12, 14), "2.21": (12, 14)}
+PYTHONS = {"2.16": (11, 12), "2.18": (11, 13), "2.19": (11, 13), "2.20": (12, 14), "2.21": (12, 14)}
 #: Real seconds in which another process makes the same environment.
 MAKING = 900.0
 _RELEASE = re.compile(r"(2\.\d+)(\.\d+\S*)?")

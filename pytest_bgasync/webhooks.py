@@ -12,8 +12,6 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from requests.structures import CaseInsensitiveDict
-
 from pytest_bgasync.clock import Clock, HostClock, steady
 from pytest_bgasync.containers import COMMAND, Container
 from pytest_bgasync.errors import HostProblem, UsageProblem, WebhookDeadline
@@ -27,6 +25,25 @@ if TYPE_CHECKING:
 LEAST = 5.0
 FOLDER = "/run/bgasync-webhooks"
 _GUEST = Path(__file__).parent / "guest"
+
+
+class Headers(Mapping[str, str]):
+    """The headers of a request: upper and lower case in their names make no difference."""
+
+    def __init__(self, fields: Mapping[str, str]) -> None:
+        self._fields = {name.lower(): (name, value) for name, value in fields.items()}
+
+    def __getitem__(self, name: str) -> str:
+        return self._fields[name.lower()][1]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name, _ in self._fields.values())
+
+    def __len__(self) -> int:
+        return len(self._fields)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
 
 
 @dataclass(frozen=True)
@@ -204,7 +221,7 @@ class Webhooks(Service):
             host=entry["host"],
             path=entry["path"],
             method=entry["method"],
-            headers=CaseInsensitiveDict(entry["headers"]),
+            headers=Headers(dict(entry["headers"])),
             body=entry["body"],
             json=content,
             source=sources.get(entry["source"], entry["source"]),

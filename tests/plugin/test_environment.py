@@ -134,7 +134,8 @@ def test_ansible_core_of_a_version_that_is_not_supported(inner: Inner, version: 
     ended = inner.run()
     assert (ended.rc, ended.counts) == (1, {"errors": 1})
     ended.assert_says(
-        f"ansible-core {version} is not supported, only 2.16 to 2.21 are: pip install 'ansible-core>=2.16,<2.22'"
+        f"ansible-core {version} is not supported, only 2.16 to 2.21 are:"
+        " pip install 'ansible-core>=2.16.19,!=2.17.*,<2.22'"
     )
     inner.assert_nothing_left()
 

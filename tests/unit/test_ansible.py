@@ -31,7 +31,8 @@ def test_any_other_version_is_refused_with_the_line_that_installs_one(
     with pytest.raises(AnsibleProblem) as caught:
         ansible_playbook()
     assert str(caught.value) == (
-        f"ansible-core {version} is not supported, only 2.16 to 2.21 are: pip install 'ansible-core>=2.16,<2.22'"
+        f"ansible-core {version} is not supported, only 2.16 to 2.21 are:"
+        " pip install 'ansible-core>=2.16.19,!=2.17.*,<2.22'"
     )
 
 

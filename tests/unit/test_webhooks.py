@@ -12,7 +12,7 @@ import pytest
 from pytest_bgasync.clock import BOOT_TIME, BOOTED, Clock
 from pytest_bgasync.containers import Container
 from pytest_bgasync.errors import HostProblem
-from pytest_bgasync.webhooks import Unlisted, Webhooks
+from pytest_bgasync.webhooks import Headers, Unlisted, Webhooks
 
 
 def webhooks(*asked: tuple[str, str, bool]) -> Webhooks:
@@ -56,3 +56,11 @@ def test_a_far_receiver_has_another_clock(ahead: int) -> None:
 def test_a_receiver_that_says_nothing_is_a_problem() -> None:
     with pytest.raises(HostProblem, match="requests could not be read on service webhooks: it is gone"):
         assert receiver(b"").requests == []
+
+
+def test_names_of_headers_have_no_case() -> None:
+    headers = Headers({"X-Team": "ops", "Accept": "*/*"})
+    assert headers["x-team"] == headers["X-TEAM"] == "ops"
+    assert "accept" in headers
+    assert headers.get("host") is None
+    assert dict(headers) == {"X-Team": "ops", "Accept": "*/*"}
