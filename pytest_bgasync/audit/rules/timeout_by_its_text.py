@@ -62,6 +62,9 @@ def _message(node: jinja.Node, task: Task, plays: Plays, *, own: bool) -> str | 
         found = templates.attribute(one)
         if found is not None and found[1] == "msg":
             for value in plays.evaluate(found[0], task, own=own):
-                if isinstance(value, Result) and of_jobs(value, plays):
+                # An action of the author's own that is given a limit has a job, too.
+                if isinstance(value, Result) and (
+                    of_jobs(value, plays) or all("async" in one.args for one in value.producers)
+                ):
                     return templates.path(one) or "msg"
     return None

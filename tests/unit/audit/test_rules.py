@@ -242,6 +242,10 @@ BAD: dict[str, dict[str, str]] = {
             LAUNCH + status("ignore_errors: true") + ROLLBACK % "\"'Timeout exceeded' in answer.msg | default('')\""
         ),
         "a search": play(LAUNCH + status("failed_when: answer.msg is search('Timeout exceeded')")),
+        "an own action": play(
+            "- {my_job: {async: 60}, register: answer, ignore_errors: true}\n"
+            + ROLLBACK % "answer.msg == 'Timeout exceeded'"
+        ),
         "a filter": play(
             LAUNCH + status("ignore_errors: true") + ROLLBACK % "answer.msg | regex_search('Timeout exceeded')"
         ),
