@@ -207,7 +207,9 @@ class _Walker:
             except ValueError as error:
                 self.unread[Unread(at, str(error))] = None
         elif name and not templates.is_template(name):
-            self.unread[Unread(at, f"file {name} of vars_files is not there")] = None
+            # Often a file of secrets that no repository has.
+            problem = f"file {name} of vars_files is not here, so what it sets is not known"
+            self.unread[Unread(at, problem, fails=False)] = None
         self.opaque = self.opaque or found is None
         return found or {}
 

@@ -341,7 +341,6 @@ def test_what_ansible_does_not_read_in_group_vars_is_no_error(pytester: pytest.P
         ("- hosts: all\n  tasks:\n    - import_role: {name: no}\n", "site.yml:3:7: error: role no is not there"),
         ("- hosts: all\n  roles: [no]\n", "site.yml:2:11: error: role no is not there"),
         ("- hosts: all\n  roles: [two]\n", "roles/two/meta/main.yml:1:16: error: role no is not there"),
-        ("- hosts: all\n  vars_files: [no.yml]\n", "site.yml:2:16: error: file no.yml of vars_files is not there"),
     ],
 )
 def test_what_is_imported_and_missing_is_told(pytester: pytest.Pytester, text: str, sentence: str) -> None:
@@ -388,6 +387,14 @@ def test_what_is_not_installed_is_told_and_fails_nothing(pytester: pytest.Pytest
     rc, output = run(pytester, "site.yml")
     assert rc == 0
     assert output.count(f"{what} is not installed here and was not read") == 1, output
+
+
+def test_missing_variables_are_told_and_fail_nothing(pytester: pytest.Pytester) -> None:
+    """A file of secrets is seldom there where a repository is audited."""
+    write(pytester, site="- hosts: all\n  vars_files: [no.yml]\n")
+    rc, output = run(pytester, "site.yml")
+    assert rc == 0
+    assert "site.yml:2:16: file no.yml of vars_files is not here, so what it sets is not known" in output, output
 
 
 def test_a_broken_include_leaves_the_rest_of_a_playbook(pytester: pytest.Pytester) -> None:

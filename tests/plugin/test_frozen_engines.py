@@ -81,7 +81,7 @@ def test_one_that_never_answers(inner: Inner, relay: Relay) -> None:
         pytest.param(r"POST /v\S+/attach", id="attach", marks=pytest.mark.thorough),
         pytest.param(r"POST /v\S+/start", id="start", marks=pytest.mark.thorough),
         pytest.param(r"POST /v\S+/exec\b", id="run", marks=pytest.mark.thorough),
-        pytest.param(r"POST /v\S+/exec/\S+/start", id="stream"),
+        pytest.param(r"POST /v\S+/exec/\S+/start", id="stream", marks=pytest.mark.thorough),
         pytest.param(r"DELETE /v\S+/containers", id="removal"),
         pytest.param(r"DELETE /v\S+/networks", id="network removal", marks=pytest.mark.thorough),
     ],

@@ -79,13 +79,13 @@ def ended(inner: Inner, run: Started) -> Ended:
     "point",
     [
         f"{FOLDER} 1",
-        f"{FOLDER} 2",
-        f"{FOLDER} 3",
+        pytest.param(f"{FOLDER} 2", marks=pytest.mark.thorough),
+        pytest.param(f"{FOLDER} 3", marks=pytest.mark.thorough),
         f"{CREATE_NETWORK} 1",
         f"{CREATE} 1",
-        f"{START} 3",
+        pytest.param(f"{START} 3", marks=pytest.mark.thorough),
         f"{TAKE} 1",
-        f"{BEGIN} 1",
+        pytest.param(f"{BEGIN} 1", marks=pytest.mark.thorough),
         f"{REMOVE} 1",
         f"{REMOVE_NETWORK} 1",
     ],
@@ -100,8 +100,8 @@ def test_ctrl_c_in_a_session(inner: Inner, point: str) -> None:
 @pytest.mark.parametrize(
     "points",
     [
-        (f"{CREATE} 2", f"{REMOVE} 1"),
-        (f"{TAKE} 1", f"{GIVEN_UP} 1"),
+        pytest.param((f"{CREATE} 2", f"{REMOVE} 1"), marks=pytest.mark.thorough),
+        pytest.param((f"{TAKE} 1", f"{GIVEN_UP} 1"), marks=pytest.mark.thorough),
         (f"{REMOVE} 1", f"{REMOVE_NETWORK} 1"),
         (f"{TAKE} 2", f"{REMOVE} 1", f"{REMOVE} 1"),
     ],
@@ -120,7 +120,13 @@ def test_ctrl_c_with_workers(inner: Inner, points: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(
     "points",
-    [(f"{FOLDER} 1",), (f"{CREATE_NETWORK} 1",), (f"{CREATE} 2",), (f"{REMOVE} 1",), (f"{CREATE} 1", f"{REMOVE} 1")],
+    [
+        (f"{FOLDER} 1",),
+        pytest.param((f"{CREATE_NETWORK} 1",), marks=pytest.mark.thorough),
+        (f"{CREATE} 2",),
+        pytest.param((f"{REMOVE} 1",), marks=pytest.mark.thorough),
+        (f"{CREATE} 1", f"{REMOVE} 1"),
+    ],
 )
 def test_ctrl_c_in_the_command(inner: Inner, points: tuple[str, ...]) -> None:
     env = environment(inner, *points)

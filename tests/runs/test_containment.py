@@ -338,7 +338,7 @@ HERE = """
     """
 
 
-@pytest.mark.parametrize("transport", ["mine", "local"])
+@pytest.mark.parametrize("transport", [pytest.param("mine", marks=pytest.mark.thorough), "local"])
 def test_a_connection_plugin_of_the_author_is_not_used(bgasync: Lab, outside: Outside, transport: str) -> None:
     for folder in ("plugins", "connection_plugins", "roles/mine/connection_plugins", "env"):
         for name in ("ssh", "local", "mine"):

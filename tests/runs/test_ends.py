@@ -106,7 +106,7 @@ def test_the_end_is_known_whoever_has_the_job(bgasync: Lab) -> None:
     assert bgasync.host.run("ls ~ansible/.ansible_async /tmp/jobs /tmp/elsewhere/.ansible_async").rc == 0
 
 
-@pytest.mark.parametrize("poll", [0, 3])
+@pytest.mark.parametrize("poll", [0, pytest.param(3, marks=pytest.mark.thorough)])
 def test_a_timeout_is_when_the_limit_ended_the_job(bgasync: Lab, poll: int) -> None:
     run = bgasync.run_text(f"""
 - hosts: all
@@ -156,7 +156,7 @@ def test_an_older_end_stands_without_a_note(bgasync: Lab) -> None:
     assert -0.1 < late(bgasync, job) < WRITING
 
 
-@pytest.mark.parametrize("shift", [3600, -3600])
+@pytest.mark.parametrize("shift", [3600, pytest.param(-3600, marks=pytest.mark.thorough)])
 def test_a_clock_that_is_set_changes_no_duration(bgasync: Lab, shift: int) -> None:
     """All of Python on the host gets another time of day while the job runs, and its file gets that time."""
     shift_clock(bgasync.host, shift)
@@ -180,7 +180,7 @@ def test_a_clock_that_is_set_changes_no_duration(bgasync: Lab, shift: int) -> No
     assert 3 < sshd.age < 900
 
 
-@pytest.mark.parametrize("shift", [3600, -3600])
+@pytest.mark.parametrize("shift", [3600, pytest.param(-3600, marks=pytest.mark.thorough)])
 def test_a_clock_that_is_set_moves_no_call_and_no_request(bgasync: Lab, shift: int) -> None:
     host = bgasync.host
     shift_clock(host, shift)

@@ -133,7 +133,7 @@ def test_a_deadline_says_who_writes_much(bgasync: Lab) -> None:
     assert re.search(r"has written \d+\.\d MiB, and Ansible's run_command gets slower", str(told.value))
 
 
-@pytest.mark.parametrize("limit", [3, 1000])
+@pytest.mark.parametrize("limit", [3, pytest.param(1000, marks=pytest.mark.thorough)])
 def test_a_limit_holds_for_a_job_that_only_writes(bgasync: Lab, limit: int) -> None:
     run = bgasync.run_text(f"""
 - hosts: all
