@@ -38,8 +38,19 @@ def find(facts: Facts) -> Iterator[Finding]:
         if job is not None:
             what = f"task {place(result.task, result.host, result.item, result.label)} {_how(job, result, facts)}"
             if not result.ignored:
-                what += "; what stands after it did not run"
+                lost = "the rest of its block" if _rescued(result, facts) else "what stands after it"
+                what += f"; {lost} did not run"
             yield Finding(KIND, result.task, result.host, what, CURE, job)
+
+
+def _rescued(result: TaskResult, facts: Facts) -> bool:
+    """Say whether a rescue has run on its host since a task failed."""
+    return any(
+        reach.host == result.host
+        and reach.task.part == "rescue"
+        and any(later.started_at >= result.ended_at for later in reach.results)
+        for reach in facts.tasks.reached
+    )
 
 
 def _errors(result: TaskResult) -> dict[str, str]:

@@ -41,6 +41,20 @@ def test_16_a_job_that_timed_out_has_no_rc_and_the_rollback_is_lost(bgasync: Lab
     assert set(found(run)) <= {"survivors"}
 
 
+def test_16_a_rescue_ran_all_the_same(bgasync: Lab) -> None:
+    tasks = """
+- block:
+    - {name: Drain, command: sleep 100, async: 60, poll: 1, register: job, failed_when: job.rc != 0}
+    - {name: Shut down, command: "true"}
+  rescue:
+    - {name: Uncordon, command: "true"}
+- {name: After, command: "true"}
+"""
+    run = play(bgasync, tasks, limits={"Drain": 2})
+    assert run.path("host1") == ["Drain", "Uncordon", "After"]
+    assert found(run)["no_rc"].endswith("; the rest of its block did not run")
+
+
 def test_16_a_launch_has_no_rc_and_other_results_without_one_are_not_meant(bgasync: Lab) -> None:
     report = "- {name: Report, debug: {msg: done}, when: %s.rc == 0, ignore_errors: true}\n"
     fault = found(play(bgasync, LAUNCH + report % "job" + ASK))
