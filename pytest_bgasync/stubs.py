@@ -123,8 +123,8 @@ class Stubs:
         try:
             if found.rc != 0:
                 raise ValueError(f"exit status {found.rc}")
-            *entries, now = map(json.loads, found.stdout.splitlines())
-            self._clock.heard(now, asked, answered)
+            *entries, last = map(json.loads, found.stdout.splitlines())
+            self._clock.heard(last["now"], asked, answered)
             calls = [Call(**{**entry, "at": self._clock.at(entry["at"])}) for entry in entries]
         except (ValueError, TypeError, KeyError, RecursionError):
             raise no_answer(self._container, f"how {path} was called", found) from None

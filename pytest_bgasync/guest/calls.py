@@ -52,7 +52,7 @@ def main():
         found = None if name.endswith((".stdin", ".draft")) else call(os.path.join(sys.argv[1], name))
         if found is not None:
             print(json.dumps(found))
-    print(time.clock_gettime(BOOT_TIME))
+    print(json.dumps({"now": time.clock_gettime(BOOT_TIME)}))
 
 
 main()

@@ -44,8 +44,8 @@ class Made:
 
     def calls(self) -> list[dict[str, Any]]:
         reader = [sys.executable, "-I", str(GUEST / "calls.py"), str(self.records)]
-        *lines, now = subprocess.run(reader, stdout=subprocess.PIPE, check=True).stdout.splitlines()
-        assert float(now) == pytest.approx(time.clock_gettime(BOOT_TIME), abs=ENDED)
+        *lines, last = subprocess.run(reader, stdout=subprocess.PIPE, check=True).stdout.splitlines()
+        assert json.loads(last)["now"] == pytest.approx(time.clock_gettime(BOOT_TIME), abs=ENDED)
         return [json.loads(line) for line in lines]
 
     @property
@@ -239,10 +239,11 @@ def stubs_on_a_host_that_answers(rc: int, *lines: object) -> Stubs:
 def test_a_call_on_a_far_host_is_told_by_our_clock() -> None:
     now = time.clock_gettime(BOOT_TIME) + 1000
     call = {"argv": ["tool"], "at": 1005, "user": "root", "env": {}, "stdin": ""}
-    (found,) = stubs_on_a_host_that_answers(0, json.dumps(call), now).calls("tool")
+    (found,) = stubs_on_a_host_that_answers(0, json.dumps(call), json.dumps({"now": now})).calls("tool")
     assert found.at == pytest.approx(50, abs=1)
 
 
 def test_calls_that_cannot_be_read_are_a_problem() -> None:
-    with pytest.raises(HostProblem, match="calls of 'tool' could not be read on host app1: no such folder"):
+    said = r"^host app1 could not say how tool was called: .* ended with status 1 \('no such folder'\)"
+    with pytest.raises(HostProblem, match=said):
         stubs_on_a_host_that_answers(1).calls("tool")
