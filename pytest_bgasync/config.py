@@ -16,8 +16,7 @@ from docker.utils import parse_bytes
 
 from pytest_bgasync.clock import checked_scale
 from pytest_bgasync.errors import UsageProblem
-from pytest_bgasync.scenario import Limits
-from pytest_bgasync.spec import host_name
+from pytest_bgasync.names import host_name
 
 #: What pytest's own ini keys take for true and false.
 _BOOLEANS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}
@@ -57,6 +56,14 @@ INI_KEYS: Mapping[str, IniKey] = {
     "bgasync_audit_ignore": IniKey("rules that --bgasync-audit leaves out: BGA015, or BGA016:roles/legacy/*", []),
     "bgasync_pids": IniKey("number of processes that one host may have", "1024"),
 }
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What one container may use: ``memory`` as the engine writes it ("1g"), and a number of processes."""
+
+    memory: str = "1g"
+    pids: int = 1024
 
 
 @dataclass(frozen=True)

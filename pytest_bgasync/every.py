@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.outcome import Outcome
-from pytest_bgasync.tasks import place
+from pytest_bgasync.text import place
 
 ARGUMENTS = ("task", "outcomes", "host", "item")
 #: The ways in which a job can end.

@@ -11,11 +11,13 @@ from pytest_bgasync.census import Census
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.events import Event
 from pytest_bgasync.jobs import Job
-from pytest_bgasync.spec import STRICT
 from pytest_bgasync.statuses import Status
-from pytest_bgasync.tasks import Tasks, place
+from pytest_bgasync.tasks import Tasks
+from pytest_bgasync.text import place
 from pytest_bgasync.verdict import Process
 
+#: The kinds of findings that fail a test unless it allows them.
+STRICT = ("uncollected", "running", "survivors", "swallowed")
 #: How many of the last lines of a job's output a message shows, and how much of each.
 TAIL, WIDTH = 10, 500
 

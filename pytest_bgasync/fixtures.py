@@ -20,10 +20,12 @@ from pytest_bgasync.engine import Engine
 from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.every import Every, parse_every
 from pytest_bgasync.failures import logs, sections, shortages
+from pytest_bgasync.findings import STRICT
 from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.images import Images
 from pytest_bgasync.lab import Lab, Places
 from pytest_bgasync.ledger import plain, seen_by
+from pytest_bgasync.names import LOCAL_NAMES, WEBHOOKS
 from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.opening import check_names, open_engine, payloads, prepare, wanted_for, with_inventory
 from pytest_bgasync.outcome import Outcome
@@ -31,7 +33,7 @@ from pytest_bgasync.owner import make_folder, remove_folder
 from pytest_bgasync.scenario import Scenario, Wanted
 from pytest_bgasync.services import Plan, Registry
 from pytest_bgasync.shelves import Shelves
-from pytest_bgasync.spec import LOCAL_NAMES, STRICT, WEBHOOKS, Spec, parse_marker
+from pytest_bgasync.spec import Spec, parse_marker
 from pytest_bgasync.summary import JobLine, job_line, properties
 from pytest_bgasync.verify import Account, settle, settle_late, waiting_for
 from pytest_bgasync.webhooks import Authority

@@ -20,7 +20,7 @@ from pytest_bgasync.inspection import LimitedSsh
 from pytest_bgasync.jobs import Jobs, owned, veiled
 from pytest_bgasync.machines import Machine
 from pytest_bgasync.stubs import Call, Stubs
-from pytest_bgasync.tasks import listing
+from pytest_bgasync.text import listing
 from pytest_bgasync.verdict import Process
 
 

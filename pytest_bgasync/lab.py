@@ -22,6 +22,7 @@ from pytest_bgasync.hosts import Host, Hosts
 from pytest_bgasync.inventories import generated
 from pytest_bgasync.jobs import Jobs, take_stock
 from pytest_bgasync.keeping import ways_back
+from pytest_bgasync.names import LOCAL_NAMES, LOCALHOST, WEBHOOKS
 from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.order import Order
 from pytest_bgasync.outcome import Outcome
@@ -30,8 +31,8 @@ from pytest_bgasync.running import Running
 from pytest_bgasync.runs import Run
 from pytest_bgasync.scenario import Scenario, waiting_until
 from pytest_bgasync.services import Service
-from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST, WEBHOOKS, Spec
-from pytest_bgasync.tasks import listing
+from pytest_bgasync.spec import Spec
+from pytest_bgasync.text import listing
 from pytest_bgasync.traffic import Traffic
 from pytest_bgasync.webhooks import Webhooks
 

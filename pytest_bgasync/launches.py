@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_bgasync.clock import Clock
 from pytest_bgasync.events import Event
-from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST
+from pytest_bgasync.names import LOCAL_NAMES, LOCALHOST
 
 
 @dataclass(frozen=True)

@@ -15,8 +15,8 @@ from pytest_bgasync.errors import BgasyncError, HostProblem, UsageProblem
 from pytest_bgasync.findings import Finding
 from pytest_bgasync.jobs import Job
 from pytest_bgasync.lab import Lab
+from pytest_bgasync.names import WEBHOOKS
 from pytest_bgasync.runs import Run
-from pytest_bgasync.spec import WEBHOOKS
 from pytest_bgasync.tasks import Reach, TaskResult
 from pytest_bgasync.traffic import Traffic, longest_gap
 from pytest_bgasync.verdict import Process

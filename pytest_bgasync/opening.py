@@ -15,10 +15,11 @@ from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.inventories import find_inventory, hosts_of
 from pytest_bgasync.locks import cache_folder
+from pytest_bgasync.names import LOCALHOST, WEBHOOKS
 from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.scenario import Wanted
 from pytest_bgasync.services import Plan
-from pytest_bgasync.spec import LOCALHOST, WEBHOOKS, Spec
+from pytest_bgasync.spec import Spec
 from pytest_bgasync.sweep import sweep
 
 

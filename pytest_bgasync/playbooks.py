@@ -11,7 +11,7 @@ import yaml
 from pytest_bgasync.errors import PlaybookProblem, UsageProblem
 from pytest_bgasync.files import plain
 from pytest_bgasync.nodes import LOADER
-from pytest_bgasync.tasks import listing
+from pytest_bgasync.text import listing
 
 _PLAY = {"hosts", "import_playbook", "ansible.builtin.import_playbook", "ansible.legacy.import_playbook", "<<"}
 

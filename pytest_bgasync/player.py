@@ -21,12 +21,12 @@ from pytest_bgasync.forkserver import Start, Starter
 from pytest_bgasync.gate import Gate, Stop
 from pytest_bgasync.jobs import SLOWLY, Job, JobHost
 from pytest_bgasync.leftovers import end_processes
+from pytest_bgasync.names import LOCAL_NAMES, LOCALHOST
 from pytest_bgasync.narrator import Activity
 from pytest_bgasync.order import Order
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.runs import Run
-from pytest_bgasync.spec import LOCAL_NAMES, LOCALHOST
-from pytest_bgasync.tasks import printable
+from pytest_bgasync.text import printable
 from pytest_bgasync.verdict import size_of, writing
 
 #: Real seconds in which an ansible-playbook that was killed has gone.

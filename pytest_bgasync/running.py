@@ -14,7 +14,7 @@ from pytest_bgasync.jobs import Job, JobHost, Jobs
 from pytest_bgasync.order import Order
 from pytest_bgasync.player import Player, StoppedRun
 from pytest_bgasync.runs import Run
-from pytest_bgasync.tasks import listing
+from pytest_bgasync.text import listing
 
 
 class Running:

@@ -11,8 +11,8 @@ from typing import Any
 from pytest_bgasync.containers import Container, File
 from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.machines import Machine, check_file
-from pytest_bgasync.spec import WEBHOOKS, host_name
-from pytest_bgasync.tasks import listing
+from pytest_bgasync.names import WEBHOOKS, host_name
+from pytest_bgasync.text import listing
 
 #: Real seconds in which a service is ready unless it says otherwise, and that one look at it may take.
 READY, LOOK = 60.0, 10.0

@@ -10,22 +10,10 @@ from typing import Any
 
 from pytest_bgasync.clock import checked_scale
 from pytest_bgasync.errors import UsageProblem
+from pytest_bgasync.findings import STRICT
+from pytest_bgasync.names import MOST, host_name
 
 ARGUMENTS = ("hosts", "image", "inventory", "services", "time_scale", "strict", "allow")
-#: The service that the harness itself brings.
-WEBHOOKS = "webhooks"
-#: The kinds of findings that fail a test unless it allows them.
-STRICT = ("uncollected", "running", "survivors", "swallowed")
-LOCALHOST = "localhost"
-#: What Ansible takes for the implicit localhost.
-LOCAL_NAMES = (LOCALHOST, "127.0.0.1", "::1")
-#: More hosts than one machine can run have been asked for by mistake.
-MOST = 250
-#: Characters in the longest host name that Linux takes.
-LONGEST = 64
-_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
-_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*", re.IGNORECASE | re.ASCII)
-_NUMBER = re.compile(r"[0-9.]+")
 #: A name that Ansible takes, if with a warning, and that a play can say: these letters mean something in ``hosts``.
 _GROUP = re.compile(r"[^\s,:\[\]{}*?!&~][^\s,:\[\]{}*?]*")
 
@@ -134,18 +122,6 @@ def _names(wanted: Any, where: str, who: str) -> tuple[str, ...]:
             raise UsageProblem(f"{who}'s {where} names {name!r} twice: each host has its own name")
         seen.add(name.lower())
     return tuple(names)
-
-
-def host_name(name: Any, where: str) -> str:
-    """Return a name by which the scenario's network may know a container; raises UsageProblem."""
-    if not isinstance(name, str) or len(name) > LONGEST or not _HOST.fullmatch(name) or _NUMBER.fullmatch(name):
-        raise UsageProblem(
-            f"{where}: {name!r} is no host name"
-            f" (letters, digits and hyphens, in parts joined by dots; no address; at most {LONGEST} characters)"
-        )
-    if name.lower() in ("localhost", "all", "ungrouped"):
-        raise UsageProblem(f"{where}: {name!r} means something else to Ansible, rename it")
-    return name
 
 
 def _group(name: Any, who: str) -> str:

@@ -14,7 +14,7 @@ from pytest_bgasync.census import no_answer
 from pytest_bgasync.clock import HostClock, steady
 from pytest_bgasync.containers import Container
 from pytest_bgasync.errors import HostProblem, NotThere, UsageProblem
-from pytest_bgasync.tasks import listing
+from pytest_bgasync.text import listing
 
 _GUEST = Path(__file__).parent / "guest"
 _STATE = "/var/lib/bgasync/stubs"

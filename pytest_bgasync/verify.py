@@ -13,7 +13,7 @@ from pytest_bgasync.findings import Finding, details, named
 from pytest_bgasync.jobs import GRACE, Job, standing_still, take_stock
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.runs import Run
-from pytest_bgasync.tasks import number_of, place, printable
+from pytest_bgasync.text import number_of, place, printable
 
 #: The kinds of findings that a declaration takes the place of.
 LEFT = ("uncollected", "running")

@@ -16,7 +16,7 @@ from pytest_bgasync.clock import Clock, HostClock, steady
 from pytest_bgasync.containers import COMMAND, Container
 from pytest_bgasync.errors import HostProblem, UsageProblem, WebhookDeadline
 from pytest_bgasync.services import Service
-from pytest_bgasync.tasks import listing
+from pytest_bgasync.text import listing
 
 if TYPE_CHECKING:
     import trustme

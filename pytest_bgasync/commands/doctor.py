@@ -30,7 +30,7 @@ from pytest_bgasync.project import Project
 from pytest_bgasync.records import records
 from pytest_bgasync.ssh import make_key
 from pytest_bgasync.sweep import leftovers
-from pytest_bgasync.tasks import number_of
+from pytest_bgasync.text import number_of
 
 NAME = "doctor"
 HELP = "say what is there, what is missing, and what to type"

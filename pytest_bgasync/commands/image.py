@@ -12,7 +12,7 @@ from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.guests import told
 from pytest_bgasync.images import Images, ours, remove_image
 from pytest_bgasync.shelves import Shelves
-from pytest_bgasync.tasks import aligned
+from pytest_bgasync.text import aligned
 
 NAME = "image"
 HELP = "build, list or remove the images of hosts"

@@ -11,7 +11,7 @@ from pytest_bgasync.engine import find
 from pytest_bgasync.errors import EngineNotFound
 from pytest_bgasync.guests import Guest, guests
 from pytest_bgasync.records import records
-from pytest_bgasync.tasks import aligned
+from pytest_bgasync.text import aligned
 
 NAME = "ls"
 HELP = "list the hosts that were kept, and those of tests that are running"

@@ -13,7 +13,7 @@ from pytest_bgasync.guests import choose, guests
 from pytest_bgasync.owner import others_folders, places
 from pytest_bgasync.private import PrivateFolder
 from pytest_bgasync.records import parse_name, records
-from pytest_bgasync.tasks import number_of
+from pytest_bgasync.text import number_of
 
 NAME = "shell"
 HELP = "get into a host that was kept or whose test is running, or run a command there"

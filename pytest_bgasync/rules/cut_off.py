@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_bgasync.findings import Facts, Finding
-from pytest_bgasync.tasks import Tasks, place
+from pytest_bgasync.tasks import Tasks
+from pytest_bgasync.text import place
 
 KIND = "cut_off"
 CURE = (

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from pytest_bgasync.findings import Facts, Finding, named
 from pytest_bgasync.jobs import Job
 from pytest_bgasync.outcome import Outcome
-from pytest_bgasync.tasks import TaskResult, place, text
+from pytest_bgasync.tasks import TaskResult
+from pytest_bgasync.text import place, text
 
 KIND = "no_rc"
 CURE = (

@@ -12,7 +12,7 @@ from pytest_bgasync.config import Settings
 from pytest_bgasync.errors import BgasyncError
 from pytest_bgasync.ledger import Record
 from pytest_bgasync.sessions.coverage import Seeing
-from pytest_bgasync.tasks import number_of
+from pytest_bgasync.text import number_of
 
 
 class Collecting:

@@ -7,9 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.config import Settings, parse_settings, see_that_none_leads_away
+from pytest_bgasync.config import Limits, Settings, parse_settings, see_that_none_leads_away
 from pytest_bgasync.errors import UsageProblem
-from pytest_bgasync.scenario import Limits
 
 
 def settings(**changes: Any) -> Settings:

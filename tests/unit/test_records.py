@@ -29,7 +29,7 @@ from pytest_bgasync.records import (
     parse_name,
     records,
 )
-from pytest_bgasync.tasks import aligned
+from pytest_bgasync.text import aligned
 
 RECORD = Record("0123456789", "test_a.py::test_one", "unix:///engine", {"web1": "bgasync-0123456789-web1"})
 

@@ -8,7 +8,8 @@ import pytest
 
 from pytest_bgasync.errors import Ambiguous, NotThere
 from pytest_bgasync.events import Event
-from pytest_bgasync.tasks import Recap, TaskResult, fold, place, text
+from pytest_bgasync.tasks import Recap, TaskResult, fold
+from pytest_bgasync.text import place, text
 
 from .made import CLOCK, event, host_started, result, task_started
 

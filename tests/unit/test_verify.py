@@ -11,8 +11,8 @@ import pytest
 from pytest_bgasync.declared import Declaration
 from pytest_bgasync.every import Every
 from pytest_bgasync.fates import Fates
+from pytest_bgasync.findings import STRICT
 from pytest_bgasync.outcome import Outcome
-from pytest_bgasync.spec import STRICT
 from pytest_bgasync.verdict import JobFile
 from pytest_bgasync.verify import settle
 
