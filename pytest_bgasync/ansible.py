@@ -14,9 +14,10 @@ from pathlib import Path
 
 from pytest_bgasync.configuration import configuration
 from pytest_bgasync.errors import AnsibleProblem
+from pytest_bgasync.remote import CONTROLLER
 
 OLDEST, NEWEST = (2, 16), (2, 21)
-CALLBACKS = Path(__file__).parent / "controller" / "callback"
+CALLBACKS = CONTROLLER / "callback"
 _INSTALL = "pip install 'ansible-core>=2.16.19,!=2.17.*,<2.22'"
 #: Real seconds that Ansible may take to read its configuration.
 CONFIGURE = 60

@@ -7,12 +7,12 @@ import math
 from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from pytest_bgasync.clock import HostClock, steady
 from pytest_bgasync.containers import COMMAND, Container, Finished
 from pytest_bgasync.errors import HostProblem, OutputLimitError
+from pytest_bgasync.remote import HOST
 from pytest_bgasync.verdict import JobFile, Process, attributed
 
 #: Where the wrappers of jobs note when they wrote: a folder of each host that is empty at first.
@@ -25,7 +25,7 @@ ANSWER = 160 << 20
 SAYS = "what runs on it"
 #: How much of what is no answer a message shows.
 SHOWN = 300
-_SCRIPTS = [Path(__file__).parent / "guest" / name for name in ("excerpt.py", "census.py")]
+_SCRIPTS = [HOST / name for name in ("excerpt.py", "census.py")]
 
 
 @dataclass(frozen=True)

@@ -24,8 +24,9 @@ from pytest_bgasync.clock import Deadline
 from pytest_bgasync.configuration import configuration
 from pytest_bgasync.interrupts import INTERRUPTS
 from pytest_bgasync.owner import make_folder, remove_folder
+from pytest_bgasync.remote import CONTROLLER
 
-_SERVER = Path(__file__).parent / "controller" / "forkserver.py"
+_SERVER = CONTROLLER / "forkserver.py"
 #: Real seconds in which Ansible is imported and the run is forked.
 IMPORT = 60.0
 #: Real seconds in which a server that was told to end has gone.

@@ -6,13 +6,13 @@ import socket
 import threading
 from contextlib import suppress
 from functools import cache
-from pathlib import Path
 
 from pytest_bgasync.containers import Container
 from pytest_bgasync.errors import BgasyncError
+from pytest_bgasync.remote import HOST
 from pytest_bgasync.streams import CHUNK, Stream
 
-_SCRIPT = Path(__file__).parent / "guest" / "bridge.py"
+_SCRIPT = HOST / "bridge.py"
 
 
 @cache

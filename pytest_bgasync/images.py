@@ -25,11 +25,12 @@ from pytest_bgasync.errors import ImageProblem
 from pytest_bgasync.files import plain
 from pytest_bgasync.locks import cache_folder, locked
 from pytest_bgasync.owner import OWNER, owner_label
+from pytest_bgasync.remote import IMAGE
 from pytest_bgasync.shelves import Shelves
 
 #: How the names of images begin that were built here.
 OURS = "bgasync/"
-RECIPE = Path(__file__).parent / "recipes" / "host"
+RECIPE = IMAGE
 #: Set on every image that is a host as it is; its value is the recipe that made it one.
 LABEL = "bgasync.host"
 BASE = "debian:bookworm-slim"

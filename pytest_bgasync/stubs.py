@@ -8,15 +8,14 @@ import math
 import shlex
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 from pytest_bgasync.census import no_answer
 from pytest_bgasync.clock import HostClock, steady
 from pytest_bgasync.containers import Container
 from pytest_bgasync.errors import HostProblem, NotThere, UsageProblem
+from pytest_bgasync.remote import HOST
 from pytest_bgasync.text import listing
 
-_GUEST = Path(__file__).parent / "guest"
 _STATE = "/var/lib/bgasync/stubs"
 #: Real seconds that a shell can wait, thirty years.
 _LONGEST = 1e9
@@ -158,4 +157,4 @@ def _format(text: str) -> str:
 
 @cache
 def _body(name: str) -> str:
-    return (_GUEST / name).read_text()
+    return (HOST / name).read_text()

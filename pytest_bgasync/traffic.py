@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
-from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
@@ -17,13 +16,14 @@ from urllib.parse import urlsplit
 from pytest_bgasync.clock import HostClock, steady
 from pytest_bgasync.errors import BgasyncError, HostProblem, UsageProblem
 from pytest_bgasync.machines import Machine
+from pytest_bgasync.remote import HOST
 
 #: Real seconds that one request may take.
 PATIENCE = 10.0
 #: Requests in a real second, at most.
 FASTEST = 200
 _FOLDER = "/var/lib/bgasync/traffic"
-_SCRIPT = Path(__file__).parent / "guest" / "traffic.py"
+_SCRIPT = HOST / "traffic.py"
 #: Starts the stream in the background, and ends it; each says why where that fails. The first tells the time, too.
 #: The mark tells the stream from what a play has left running.
 _START = """

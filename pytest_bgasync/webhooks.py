@@ -9,12 +9,12 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_bgasync.clock import Clock, HostClock, steady
 from pytest_bgasync.containers import COMMAND, Container
 from pytest_bgasync.errors import HostProblem, UsageProblem, WebhookDeadline
+from pytest_bgasync.remote import HOST
 from pytest_bgasync.services import Service
 from pytest_bgasync.text import listing
 
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 #: Real seconds that a request gets at least: sending it is not scaled.
 LEAST = 5.0
 FOLDER = "/run/bgasync-webhooks"
-_GUEST = Path(__file__).parent / "guest"
 
 
 class Headers(Mapping[str, str]):
@@ -257,4 +256,4 @@ def _duration(where: str, value: object) -> float:
 
 @cache
 def _script(name: str) -> str:
-    return (_GUEST / f"{name}.py").read_text()
+    return (HOST / f"{name}.py").read_text()

@@ -109,7 +109,7 @@ def test_a_place_that_cannot_be_written_is_done_without(
 
 
 def test_a_file_of_ansible_that_changes_makes_another_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    payloads = import_module("pytest_bgasync.controller.bgasync_controller.payloads")
+    payloads = import_module("pytest_bgasync.remote.controller.bgasync_controller.payloads")
     monkeypatch.setattr(payloads, "OWN", str(tmp_path))
     (tmp_path / "folder").mkdir()
     states = [payloads._state()]
@@ -121,7 +121,7 @@ def test_a_file_of_ansible_that_changes_makes_another_state(tmp_path: Path, monk
 
 
 def test_what_others_may_have_written_is_not_read(tmp_path: Path) -> None:
-    payloads = import_module("pytest_bgasync.controller.bgasync_controller.payloads")
+    payloads = import_module("pytest_bgasync.remote.controller.bgasync_controller.payloads")
     assert payloads._private(str(tmp_path / "none"))
     tmp_path.chmod(0o755)
     assert payloads._private(str(tmp_path))
@@ -130,7 +130,7 @@ def test_what_others_may_have_written_is_not_read(tmp_path: Path) -> None:
 
 
 def test_room_is_bounded(tmp_path: Path) -> None:
-    payloads = import_module("pytest_bgasync.controller.bgasync_controller.payloads")
+    payloads = import_module("pytest_bgasync.remote.controller.bgasync_controller.payloads")
     for number in range(payloads.KEPT + 2):
         payloads._write(str(tmp_path / f"state{number}" / "key"), (None, []))
     assert len(list(tmp_path.iterdir())) == payloads.KEPT

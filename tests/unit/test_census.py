@@ -12,10 +12,8 @@ from typing import Any
 
 import pytest
 
-import pytest_bgasync
 from pytest_bgasync.census import ANSWER
-
-GUEST = Path(pytest_bgasync.__file__).parent / "guest"
+from pytest_bgasync.remote import HOST
 
 
 @pytest.fixture
@@ -23,7 +21,7 @@ def census() -> dict[str, Any]:
     """The functions of the census, which is a program."""
     names: dict[str, Any] = {}
     for part in ("excerpt.py", "census.py"):
-        exec((GUEST / part).read_text().removesuffix("main()\n"), names)
+        exec((HOST / part).read_text().removesuffix("main()\n"), names)
     return names
 
 

@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-import pytest_bgasync
+from pytest_bgasync.remote import HOST
 
-GUEST = Path(pytest_bgasync.__file__).parent / "guest"
 Read = Callable[..., str]
 
 
@@ -21,7 +20,7 @@ Read = Callable[..., str]
 def names() -> dict[str, Any]:
     """What excerpt.py defines; it is a part of a program."""
     found: dict[str, Any] = {}
-    exec((GUEST / "excerpt.py").read_text(), found)
+    exec((HOST / "excerpt.py").read_text(), found)
     return found
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-import pytest_bgasync
+from pytest_bgasync import remote
 from pytest_bgasync.gate import Gate, Stop
 
-CONTROLLER = Path(pytest_bgasync.__file__).parent / "controller/bgasync_controller/gate.py"
+CONTROLLER = remote.CONTROLLER / "bgasync_controller/gate.py"
 
 
 @pytest.fixture

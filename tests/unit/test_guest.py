@@ -6,14 +6,13 @@ from pathlib import Path
 
 import pytest
 
-import pytest_bgasync
+from pytest_bgasync.remote import HOST
 
-GUEST = Path(pytest_bgasync.__file__).parent / "guest"
 #: How old a file is can be said by the clock only that it was dated with.
 DATED = {"census.py": ["time.time() - status.st_mtime"]}
 
 
-@pytest.mark.parametrize("path", sorted(GUEST.glob("*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(HOST.glob("*.py")), ids=lambda path: path.name)
 def test_a_guest_does_not_read_the_wall_clock(path: Path) -> None:
     text = path.read_text()
     for part in DATED.get(path.name, []):

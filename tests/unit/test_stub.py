@@ -16,14 +16,13 @@ from typing import Any, cast
 
 import pytest
 
-import pytest_bgasync
 from pytest_bgasync.clock import BOOT_TIME, BOOTED, Clock, Deadline, HostClock
 from pytest_bgasync.containers import PATH, Container, Finished
 from pytest_bgasync.errors import HostProblem
+from pytest_bgasync.remote import HOST
 from pytest_bgasync.stubs import _SET_UP, Stubs, _in_shell
 
-GUEST = Path(pytest_bgasync.__file__).parent / "guest"
-BODY = (GUEST / "stub.py").read_text().replace("IDLE = 1.0", "IDLE = 0.3").replace("PATIENCE = 10.0", "PATIENCE = 0.3")
+BODY = (HOST / "stub.py").read_text().replace("IDLE = 1.0", "IDLE = 0.3").replace("PATIENCE = 10.0", "PATIENCE = 0.3")
 #: Real seconds in which what ends by itself has ended, on a busy machine too.
 ENDED = 30
 SLOW = "while :; do echo y; sleep 0.05; done"
@@ -43,7 +42,7 @@ class Made:
     records: Path
 
     def calls(self) -> list[dict[str, Any]]:
-        reader = [sys.executable, "-I", str(GUEST / "calls.py"), str(self.records)]
+        reader = [sys.executable, "-I", str(HOST / "calls.py"), str(self.records)]
         *lines, last = subprocess.run(reader, stdout=subprocess.PIPE, check=True).stdout.splitlines()
         assert json.loads(last)["now"] == pytest.approx(time.clock_gettime(BOOT_TIME), abs=ENDED)
         return [json.loads(line) for line in lines]

@@ -12,7 +12,7 @@ import pytest
 from pytest_bgasync.events import Event, read_events
 
 #: It is no part of the package, but of ansible-playbook's process.
-Writer = import_module("pytest_bgasync.controller.bgasync_controller.events").Writer
+Writer = import_module("pytest_bgasync.remote.controller.bgasync_controller.events").Writer
 
 
 def written(path: Path, data: dict[str, Any], **task: Any) -> Event:

@@ -25,11 +25,11 @@ from bgasync_controller.actions import GATHERS_FACTS, host, polls, user, whole
 from bgasync_controller.events import Writer, name
 from bgasync_controller.gate import Gate
 
-GUEST = Path(__file__).parents[2] / "guest"
+HOST = Path(__file__).parents[2] / "host"
 #: What a module begins with that is to stand still.
-HOLD = GUEST / "hold.py"
+HOLD = HOST / "hold.py"
 #: What async_wrapper begins with, so that it is known when it wrote the job file.
-NOTE = GUEST / "note.py"
+NOTE = HOST / "note.py"
 
 
 def install(run: dict[str, Any], events: Writer, gate: Gate) -> None:
