@@ -13,8 +13,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from pytest_bgasync.configuration import configuration
-from pytest_bgasync.errors import AnsibleProblem
 from pytest_bgasync.remote import CONTROLLER
+from pytest_bgasync.util.errors import AnsibleProblem
 
 OLDEST, NEWEST = (2, 16), (2, 21)
 CALLBACKS = CONTROLLER / "callback"

@@ -12,8 +12,8 @@ from typing import Any
 import yaml
 
 from pytest_bgasync.behaviour import Behaviour, Difference, Durations, OnHost, differences
-from pytest_bgasync.errors import BgasyncError, UsageProblem
-from pytest_bgasync.files import write_whole
+from pytest_bgasync.util.atomic_write import write_whole
+from pytest_bgasync.util.errors import BgasyncError, UsageProblem
 
 #: Of the form of the file.
 VERSION = 1

@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from pytest_bgasync.clock import HostClock, steady
 from pytest_bgasync.containers import COMMAND, Container, Finished
-from pytest_bgasync.errors import HostProblem, OutputLimitError
 from pytest_bgasync.remote import HOST
+from pytest_bgasync.util.clock import HostClock, steady
+from pytest_bgasync.util.errors import HostProblem, OutputLimitError
 from pytest_bgasync.verdict import JobFile, Process, attributed
 
 #: Where the wrappers of jobs note when they wrote: a folder of each host that is empty at first.

@@ -8,11 +8,11 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from pytest_bgasync.cleanups import CLEANUPS
 from pytest_bgasync.commands import COMMANDS
 from pytest_bgasync.commands.common import note
-from pytest_bgasync.errors import BgasyncError, UsageProblem
-from pytest_bgasync.interrupts import INTERRUPTS
+from pytest_bgasync.util.errors import BgasyncError, UsageProblem
+from pytest_bgasync.util.exit_removals import CLEANUPS
+from pytest_bgasync.util.interrupts import INTERRUPTS
 
 #: The exit status of what could not be done, of what cannot be meant, and after Ctrl-C.
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130

@@ -12,9 +12,9 @@ import pytest
 from pytest_bgasync.audit.ignore import Ignore, parse_ignores
 from pytest_bgasync.audit.session import Told, audit_all, line
 from pytest_bgasync.config import Settings
-from pytest_bgasync.errors import BgasyncError, UsageProblem
-from pytest_bgasync.nodes import NotYaml, compose, entries
-from pytest_bgasync.playbooks import is_play
+from pytest_bgasync.util.errors import BgasyncError, UsageProblem
+from pytest_bgasync.util.playbook_files import is_play
+from pytest_bgasync.util.yaml_nodes import NotYaml, compose, entries
 
 _ENDINGS = (".yml", ".yaml")
 

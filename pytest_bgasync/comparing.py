@@ -12,8 +12,8 @@ from pathlib import Path
 
 from pytest_bgasync import ledger
 from pytest_bgasync.behaviour import Behaviour, Difference, behaviours, differences, grouped
-from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.releases import PYTHONS, choose, environment, interpreters, is_release
+from pytest_bgasync.util.errors import BgasyncError, UsageProblem
 
 #: What pytest exits with when all tests passed, and when some failed.
 _RAN = (0, 1)

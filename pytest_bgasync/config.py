@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 
 from docker.utils import parse_bytes
 
-from pytest_bgasync.clock import checked_scale
-from pytest_bgasync.errors import UsageProblem
-from pytest_bgasync.names import host_name
+from pytest_bgasync.util.clock import checked_scale
+from pytest_bgasync.util.errors import UsageProblem
+from pytest_bgasync.util.names import host_name
 
 #: What pytest's own ini keys take for true and false.
 _BOOLEANS = {**dict.fromkeys(("true", "yes", "on", "1"), True), **dict.fromkeys(("false", "no", "off", "0"), False)}

@@ -16,12 +16,12 @@ from typing import Any
 import docker.models.containers
 from docker.errors import APIError, NotFound
 
-from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import FAILURES, Engine, reason
-from pytest_bgasync.errors import BgasyncError, CommandDeadline, HostProblem, OutputLimitError
 from pytest_bgasync.memory import COUNTERS, is_full, killed
 from pytest_bgasync.records import STAYS
 from pytest_bgasync.streams import Stream
+from pytest_bgasync.util.clock import Deadline
+from pytest_bgasync.util.errors import BgasyncError, CommandDeadline, HostProblem, OutputLimitError
 
 #: Real seconds that one command on a container may take unless it says otherwise.
 COMMAND = 60.0

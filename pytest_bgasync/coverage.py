@@ -12,8 +12,8 @@ from typing import Any, TypedDict
 from yaml.nodes import Node, ScalarNode, SequenceNode
 
 from pytest_bgasync.every import ENDS
-from pytest_bgasync.nodes import entries, keys, read, text
 from pytest_bgasync.runs import Run
+from pytest_bgasync.util.yaml_nodes import entries, keys, read, text
 
 _LISTS = ("pre_tasks", "tasks", "post_tasks", "handlers")
 _PARTS = ("block", "rescue", "always")

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.jobs import Job
 from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.util.errors import UsageProblem
 from pytest_bgasync.verdict import gave_up
 
 ARGUMENTS = ("task", "outcome", "rc", "within", "count", "host")

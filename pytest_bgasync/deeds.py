@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from pytest_bgasync.clock import steady
+from pytest_bgasync.util.clock import steady
 
 
 @dataclass

@@ -23,17 +23,17 @@ from docker.context import Context, ContextAPI
 from docker.errors import APIError, DockerException, TLSParameterError
 from docker.utils import kwargs_from_env
 
-from pytest_bgasync import private
-from pytest_bgasync.cleanups import CLEANUPS
-from pytest_bgasync.clock import Deadline
-from pytest_bgasync.errors import EngineMissing, EngineNotFound, EngineRefused, EngineTimeout
 from pytest_bgasync.heartbeat import Heartbeat, hung
-from pytest_bgasync.interrupts import INTERRUPTS
-from pytest_bgasync.locks import FileLock, cache_folder, locked
 from pytest_bgasync.owner import containers, owner_label
-from pytest_bgasync.processes import identify, is_alive
 from pytest_bgasync.records import parse_name
 from pytest_bgasync.tunnel import Tunnel
+from pytest_bgasync.util import private_files as private
+from pytest_bgasync.util.clock import Deadline
+from pytest_bgasync.util.errors import EngineMissing, EngineNotFound, EngineRefused, EngineTimeout
+from pytest_bgasync.util.exit_removals import CLEANUPS
+from pytest_bgasync.util.interrupts import INTERRUPTS
+from pytest_bgasync.util.locks import FileLock, cache_folder, locked
+from pytest_bgasync.util.processes import identify, is_alive
 
 INSTALL = (
     "install Docker or Podman (on Debian and Ubuntu: apt-get install docker.io), or name one that runs in DOCKER_HOST"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync.errors import AnsibleProblem
+from pytest_bgasync.util.errors import AnsibleProblem
 
 VERSION = 1
 

@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.outcome import Outcome
-from pytest_bgasync.text import place
+from pytest_bgasync.util.errors import UsageProblem
+from pytest_bgasync.util.text import place
 
 ARGUMENTS = ("task", "outcomes", "host", "item")
 #: The ways in which a job can end.

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from pytest_bgasync.clock import Clock
 from pytest_bgasync.findings import details, named
 from pytest_bgasync.jobs import SIDE_BY_SIDE, Job, standing_still
 from pytest_bgasync.machines import Machine
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.runs import Run
 from pytest_bgasync.tasks import Reach
-from pytest_bgasync.text import printable
+from pytest_bgasync.util.clock import Clock
+from pytest_bgasync.util.text import printable
 
 #: How many runs, jobs, tasks of a host, and lines of Ansible's output and of a container's log are shown.
 RUNS, JOBS, TASKS, OUTPUT, LOG = 3, 8, 15, 25, 30

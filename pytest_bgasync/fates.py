@@ -7,8 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pytest_bgasync.census import Question
-from pytest_bgasync.clock import LIMIT_FLOOR, Deadline
-from pytest_bgasync.errors import BgasyncError, HostProblem
 from pytest_bgasync.every import Every
 from pytest_bgasync.findings import named
 from pytest_bgasync.gate import Stop
@@ -16,6 +14,8 @@ from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import GRACE, Job, take_stock
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.tasks import item_fits
+from pytest_bgasync.util.clock import LIMIT_FLOOR, Deadline
+from pytest_bgasync.util.errors import BgasyncError, HostProblem
 from pytest_bgasync.verdict import Process, payload
 
 #: The longest limit of a job that is to time out, in real seconds: it stands still, so nobody needs to wait for long.

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 
 from docker.errors import NotFound
 
-from pytest_bgasync.clock import Deadline
 from pytest_bgasync.containers import Container
 from pytest_bgasync.engine import FAILURES, reason
-from pytest_bgasync.errors import HostProblem
+from pytest_bgasync.util.clock import Deadline
+from pytest_bgasync.util.errors import HostProblem
 from pytest_bgasync.verdict import Process
 
 #: Real seconds in which processes that were killed have gone.

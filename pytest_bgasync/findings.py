@@ -8,12 +8,12 @@ from itertools import pairwise
 from typing import Protocol
 
 from pytest_bgasync.census import Census
-from pytest_bgasync.clock import Clock
 from pytest_bgasync.events import Event
 from pytest_bgasync.jobs import Job
 from pytest_bgasync.statuses import Status
 from pytest_bgasync.tasks import Tasks
-from pytest_bgasync.text import place
+from pytest_bgasync.util.clock import Clock
+from pytest_bgasync.util.text import place
 from pytest_bgasync.verdict import Process
 
 #: The kinds of findings that fail a test unless it allows them.

@@ -19,12 +19,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pytest_bgasync.cleanups import CLEANUPS
-from pytest_bgasync.clock import Deadline
 from pytest_bgasync.configuration import configuration
-from pytest_bgasync.interrupts import INTERRUPTS
 from pytest_bgasync.owner import make_folder, remove_folder
 from pytest_bgasync.remote import CONTROLLER
+from pytest_bgasync.util.clock import Deadline
+from pytest_bgasync.util.exit_removals import CLEANUPS
+from pytest_bgasync.util.interrupts import INTERRUPTS
 
 _SERVER = CONTROLLER / "forkserver.py"
 #: Real seconds in which Ansible is imported and the run is forked.

@@ -8,9 +8,9 @@ from contextlib import suppress
 from functools import cache
 
 from pytest_bgasync.containers import Container
-from pytest_bgasync.errors import BgasyncError
 from pytest_bgasync.remote import HOST
 from pytest_bgasync.streams import CHUNK, Stream
+from pytest_bgasync.util.errors import BgasyncError
 
 _SCRIPT = HOST / "bridge.py"
 

@@ -9,11 +9,11 @@ from datetime import datetime
 from pathlib import Path
 
 from pytest_bgasync.engine import FAILURES, Engine, reason
-from pytest_bgasync.errors import Ambiguous, EngineNotFound, NotThere
-from pytest_bgasync.names import LOCALHOST
 from pytest_bgasync.owner import containers
 from pytest_bgasync.records import Name, Record, parse_name
-from pytest_bgasync.text import listing
+from pytest_bgasync.util.errors import Ambiguous, EngineNotFound, NotThere
+from pytest_bgasync.util.names import LOCALHOST
+from pytest_bgasync.util.text import listing
 
 
 @dataclass(frozen=True)

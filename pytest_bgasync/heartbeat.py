@@ -10,7 +10,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TypeVar
 
-from pytest_bgasync.errors import EngineTimeout
+from pytest_bgasync.util.errors import EngineTimeout
 
 T = TypeVar("T")
 #: Real seconds after which an engine that is waited for is asked whether it is still there.

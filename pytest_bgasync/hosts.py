@@ -11,16 +11,16 @@ from typing import Any
 import testinfra.host
 
 from pytest_bgasync.census import Census, Question, take_census
-from pytest_bgasync.clock import Clock, HostClock
 from pytest_bgasync.containers import Container
 from pytest_bgasync.deeds import Deed, noted
-from pytest_bgasync.errors import HostProblem, NotThere
 from pytest_bgasync.faults import Faults
 from pytest_bgasync.inspection import LimitedSsh
 from pytest_bgasync.jobs import Jobs, owned, veiled
 from pytest_bgasync.machines import Machine
 from pytest_bgasync.stubs import Call, Stubs
-from pytest_bgasync.text import listing
+from pytest_bgasync.util.clock import Clock, HostClock
+from pytest_bgasync.util.errors import HostProblem, NotThere
+from pytest_bgasync.util.text import listing
 from pytest_bgasync.verdict import Process
 
 

@@ -18,15 +18,15 @@ from typing import Any
 from docker.errors import ImageNotFound
 from docker.utils import parse_repository_tag
 
-from pytest_bgasync import private
-from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import FAILURES, Engine, reason
-from pytest_bgasync.errors import ImageProblem
-from pytest_bgasync.files import plain
-from pytest_bgasync.locks import cache_folder, locked
 from pytest_bgasync.owner import OWNER, owner_label
 from pytest_bgasync.remote import IMAGE
 from pytest_bgasync.shelves import Shelves
+from pytest_bgasync.util import private_files as private
+from pytest_bgasync.util.atomic_write import plain
+from pytest_bgasync.util.clock import Deadline
+from pytest_bgasync.util.errors import ImageProblem
+from pytest_bgasync.util.locks import cache_folder, locked
 
 #: How the names of images begin that were built here.
 OURS = "bgasync/"

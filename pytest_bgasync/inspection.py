@@ -10,7 +10,7 @@ from contextlib import suppress
 from testinfra.backend import base, ssh
 
 from pytest_bgasync.containers import COMMAND
-from pytest_bgasync.errors import CommandDeadline
+from pytest_bgasync.util.errors import CommandDeadline
 
 
 class LimitedSsh(ssh.SshBackend):  # type: ignore[misc]  # testinfra is not typed

@@ -15,10 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_bgasync.ansible import CONFIGURE
-from pytest_bgasync.errors import UsageProblem
-from pytest_bgasync.files import plain
-from pytest_bgasync.names import LOCAL_NAMES, MOST
-from pytest_bgasync.text import listing
+from pytest_bgasync.util.atomic_write import plain
+from pytest_bgasync.util.errors import UsageProblem
+from pytest_bgasync.util.names import LOCAL_NAMES, MOST
+from pytest_bgasync.util.text import listing
 
 #: Asks Ansible itself, so that whatever it reads as an inventory is one: a file, a folder, a script, a plugin's source.
 _ASK = """

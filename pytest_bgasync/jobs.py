@@ -11,15 +11,15 @@ from posixpath import basename, dirname
 from typing import Any, Protocol, overload
 
 from pytest_bgasync.census import Census, Question
-from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.deeds import Deed
-from pytest_bgasync.errors import Ambiguous, HostProblem, JobDeadline, NotRunning, NotThere, UsageProblem
 from pytest_bgasync.launches import Launch, Poll
-from pytest_bgasync.names import LOCALHOST
-from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.tasks import item_fits
-from pytest_bgasync.text import listing, place, text
+from pytest_bgasync.util.clock import Clock, Deadline
+from pytest_bgasync.util.errors import Ambiguous, HostProblem, JobDeadline, NotRunning, NotThere, UsageProblem
+from pytest_bgasync.util.names import LOCALHOST
+from pytest_bgasync.util.progress import Narrator
+from pytest_bgasync.util.text import listing, place, text
 from pytest_bgasync.verdict import EndedGroup, Process, Verdict, attributed, judge, payload, size_of, told, writing
 
 #: Real seconds after its limit in which the slowest wrapper has ended a job.

@@ -10,10 +10,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_bgasync.engine import Engine
-from pytest_bgasync.names import LOCALHOST
 from pytest_bgasync.order import Order
 from pytest_bgasync.records import Record, parse_name
 from pytest_bgasync.scenario import Scenario
+from pytest_bgasync.util.names import LOCALHOST
 
 #: How many hosts, and how many of the last runs, a report names.
 HOSTS, RUNS = 8, 3

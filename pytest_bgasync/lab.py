@@ -11,29 +11,29 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from pytest_bgasync.ansible import ansible_playbook, environment, project_folder
-from pytest_bgasync.clock import Clock
-from pytest_bgasync.errors import Ambiguous, BgasyncError, NotThere, UsageProblem
 from pytest_bgasync.every import Every
 from pytest_bgasync.fates import Fates
-from pytest_bgasync.files import plain
 from pytest_bgasync.findings import Finding
 from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.hosts import Host, Hosts
 from pytest_bgasync.inventories import generated
 from pytest_bgasync.jobs import Jobs, take_stock
 from pytest_bgasync.keeping import ways_back
-from pytest_bgasync.names import LOCAL_NAMES, LOCALHOST, WEBHOOKS
-from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.order import Order
 from pytest_bgasync.outcome import Outcome
-from pytest_bgasync.playbooks import check_playbook, find_playbook
 from pytest_bgasync.running import Running
 from pytest_bgasync.runs import Run
 from pytest_bgasync.scenario import Scenario, waiting_until
 from pytest_bgasync.services import Service
 from pytest_bgasync.spec import Spec
-from pytest_bgasync.text import listing
 from pytest_bgasync.traffic import Traffic
+from pytest_bgasync.util.atomic_write import plain
+from pytest_bgasync.util.clock import Clock
+from pytest_bgasync.util.errors import Ambiguous, BgasyncError, NotThere, UsageProblem
+from pytest_bgasync.util.names import LOCAL_NAMES, LOCALHOST, WEBHOOKS
+from pytest_bgasync.util.playbook_files import check_playbook, find_playbook
+from pytest_bgasync.util.progress import Narrator
+from pytest_bgasync.util.text import listing
 from pytest_bgasync.webhooks import Webhooks
 
 #: What messages call a playbook of run_text().

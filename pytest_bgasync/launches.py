@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
-from pytest_bgasync.clock import Clock
 from pytest_bgasync.events import Event
-from pytest_bgasync.names import LOCAL_NAMES, LOCALHOST
+from pytest_bgasync.util.clock import Clock
+from pytest_bgasync.util.names import LOCAL_NAMES, LOCALHOST
 
 
 @dataclass(frozen=True)

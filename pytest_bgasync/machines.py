@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import docker.models.containers
 
 from pytest_bgasync.containers import Container
-from pytest_bgasync.errors import HostProblem, UsageProblem
+from pytest_bgasync.util.errors import HostProblem, UsageProblem
 
 
 @dataclass(frozen=True)

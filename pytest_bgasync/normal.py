@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from pytest_bgasync.text import printable
+from pytest_bgasync.util.text import printable
 
 _DATE, _CLOCK = r"\d{4}-\d\d-\d\d", r"\d{1,2}:\d\d:\d\d(?:[.,]\d+)?"
 #: What is replaced, in this order, by what: what a part of another would be comes after that.

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from pytest_bgasync.census import NOTES
-from pytest_bgasync.clock import BOOTED, LIMIT_FLOOR, Clock
-from pytest_bgasync.errors import BgasyncError
 from pytest_bgasync.fates import Fates
 from pytest_bgasync.jobs import Job
-from pytest_bgasync.names import LOCAL_NAMES
-from pytest_bgasync.narrator import Narrator
+from pytest_bgasync.util.clock import BOOTED, LIMIT_FLOOR, Clock
+from pytest_bgasync.util.errors import BgasyncError
+from pytest_bgasync.util.names import LOCAL_NAMES
+from pytest_bgasync.util.progress import Narrator
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,10 @@ from typing import Any
 
 from docker.errors import APIError
 
-from pytest_bgasync import private
-from pytest_bgasync.cleanups import CLEANUPS
-from pytest_bgasync.interrupts import INTERRUPTS
-from pytest_bgasync.processes import identify
+from pytest_bgasync.util import private_files as private
+from pytest_bgasync.util.exit_removals import CLEANUPS
+from pytest_bgasync.util.interrupts import INTERRUPTS
+from pytest_bgasync.util.processes import identify
 
 OWNER = "bgasync.owner"
 #: How the names of temporary folders begin.

@@ -13,20 +13,27 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from pytest_bgasync.census import Question
-from pytest_bgasync.clock import Deadline, steady
-from pytest_bgasync.errors import AnsibleProblem, BgasyncError, HostProblem, NotThere, PlaybookProblem, UsageProblem
 from pytest_bgasync.events import Event, read_events
 from pytest_bgasync.findings import batches
 from pytest_bgasync.forkserver import Start, Starter
 from pytest_bgasync.gate import Gate, Stop
 from pytest_bgasync.jobs import SLOWLY, Job, JobHost
-from pytest_bgasync.leftovers import end_processes
-from pytest_bgasync.names import LOCAL_NAMES, LOCALHOST
-from pytest_bgasync.narrator import Activity
 from pytest_bgasync.order import Order
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.runs import Run
-from pytest_bgasync.text import printable
+from pytest_bgasync.util.clock import Deadline, steady
+from pytest_bgasync.util.errors import (
+    AnsibleProblem,
+    BgasyncError,
+    HostProblem,
+    NotThere,
+    PlaybookProblem,
+    UsageProblem,
+)
+from pytest_bgasync.util.names import LOCAL_NAMES, LOCALHOST
+from pytest_bgasync.util.process_cleanup import end_processes
+from pytest_bgasync.util.progress import Activity
+from pytest_bgasync.util.text import printable
 from pytest_bgasync.verdict import size_of, writing
 
 #: Real seconds in which an ansible-playbook that was killed has gone.

@@ -19,9 +19,7 @@ import pytest
 
 from pytest_bgasync import fixtures
 from pytest_bgasync.baseline import UPDATE
-from pytest_bgasync.cleanups import CLEANUPS
 from pytest_bgasync.config import INI_KEYS, KEEP, parse_settings, see_that_none_leads_away
-from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.fixtures import (
     ACCOUNT,
     FAILED,
@@ -38,15 +36,17 @@ from pytest_bgasync.fixtures import (
     bgasync_service,
     one_sentence,
 )
-from pytest_bgasync.interrupts import INTERRUPTS
 from pytest_bgasync.lines import Lines
-from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.services import Registry
 from pytest_bgasync.sessions.baseline import Baselining, Collecting
 from pytest_bgasync.sessions.coverage import Covering, Seeing
 from pytest_bgasync.sessions.ledger import Keeping, Records
 from pytest_bgasync.sessions.report import Reporting
 from pytest_bgasync.summary import COLOURS, JobLine, counted, remarked, table
+from pytest_bgasync.util.errors import BgasyncError, UsageProblem
+from pytest_bgasync.util.exit_removals import CLEANUPS
+from pytest_bgasync.util.interrupts import INTERRUPTS
+from pytest_bgasync.util.progress import Narrator
 
 __all__ = ["bgasync", "bgasync_engine", "bgasync_outcome", "bgasync_service"]
 _bgasync_authority, _bgasync_key = fixtures._bgasync_authority, fixtures._bgasync_key

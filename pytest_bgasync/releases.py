@@ -14,8 +14,8 @@ from importlib.metadata import distribution
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from pytest_bgasync.errors import BgasyncError, UsageProblem
-from pytest_bgasync.locks import cache_folder, locked
+from pytest_bgasync.util.errors import BgasyncError, UsageProblem
+from pytest_bgasync.util.locks import cache_folder, locked
 
 #: For each release the oldest and the newest Python 3 that it runs on as a controller, of those this package runs on.
 PYTHONS = {"2.16": (11, 12), "2.18": (11, 13), "2.19": (11, 13), "2.20": (12, 14), "2.21": (12, 14)}

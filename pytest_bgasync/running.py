@@ -8,13 +8,13 @@ from types import TracebackType
 from typing import Self
 
 from pytest_bgasync import launches
-from pytest_bgasync.errors import NotThere, UsageProblem
 from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.jobs import Job, JobHost, Jobs
 from pytest_bgasync.order import Order
 from pytest_bgasync.player import Player, StoppedRun
 from pytest_bgasync.runs import Run
-from pytest_bgasync.text import listing
+from pytest_bgasync.util.errors import NotThere, UsageProblem
+from pytest_bgasync.util.text import listing
 
 
 class Running:

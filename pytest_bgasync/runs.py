@@ -8,17 +8,17 @@ from typing import Any
 
 from pytest_bgasync import launches, rules, statuses, tasks
 from pytest_bgasync.census import Census, Question
-from pytest_bgasync.clock import Deadline
-from pytest_bgasync.errors import NotThere
 from pytest_bgasync.events import Event, read_events
-from pytest_bgasync.files import read_ends
 from pytest_bgasync.findings import Batch, Facts, Finding, batches
 from pytest_bgasync.jobs import GRACE, Job, JobHost, Jobs, find_survivors, owned, standing_still, take_stock, veiled
-from pytest_bgasync.names import LOCAL_NAMES
 from pytest_bgasync.order import Order
 from pytest_bgasync.outcome import CUT_SHORT, Outcome
 from pytest_bgasync.tasks import Reach, Recap, TaskResult
-from pytest_bgasync.text import listing
+from pytest_bgasync.util.atomic_write import read_ends
+from pytest_bgasync.util.clock import Deadline
+from pytest_bgasync.util.errors import NotThere
+from pytest_bgasync.util.names import LOCAL_NAMES
+from pytest_bgasync.util.text import listing
 from pytest_bgasync.verdict import Process, daemons, gave_up
 
 

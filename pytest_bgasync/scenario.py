@@ -12,23 +12,24 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync import private, ssh, webhooks
+from pytest_bgasync import ssh, webhooks
 from pytest_bgasync.census import NOTES
-from pytest_bgasync.cleanups import CLEANUPS
-from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.config import Limits
 from pytest_bgasync.containers import Container, File
 from pytest_bgasync.engine import FAILURES, Engine, reason
-from pytest_bgasync.errors import HostProblem
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import Jobs
-from pytest_bgasync.leftovers import end_processes
-from pytest_bgasync.names import LOCAL_NAMES, LOCALHOST, LONGEST, WEBHOOKS
 from pytest_bgasync.owner import make_folder, owner_label, remove_folder
 from pytest_bgasync.reach import GREETING, UNSURE, Reach
 from pytest_bgasync.records import HOLD, Record, container_name, kept_name, network_name, new_scenario
 from pytest_bgasync.services import Plan, Readiness, Service
-from pytest_bgasync.text import ByName
+from pytest_bgasync.util import private_files as private
+from pytest_bgasync.util.clock import Clock, Deadline
+from pytest_bgasync.util.errors import HostProblem
+from pytest_bgasync.util.exit_removals import CLEANUPS
+from pytest_bgasync.util.names import LOCAL_NAMES, LOCALHOST, LONGEST, WEBHOOKS
+from pytest_bgasync.util.process_cleanup import end_processes
+from pytest_bgasync.util.text import ByName
 from pytest_bgasync.webhooks import Authority, Webhooks
 
 #: How many containers are started or removed at the same time.

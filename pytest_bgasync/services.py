@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from pytest_bgasync.containers import Container, File
-from pytest_bgasync.errors import BgasyncError, UsageProblem
 from pytest_bgasync.machines import Machine, check_file
-from pytest_bgasync.names import WEBHOOKS, host_name
-from pytest_bgasync.text import listing
+from pytest_bgasync.util.errors import BgasyncError, UsageProblem
+from pytest_bgasync.util.names import WEBHOOKS, host_name
+from pytest_bgasync.util.text import listing
 
 #: Real seconds in which a service is ready unless it says otherwise, and that one look at it may take.
 READY, LOOK = 60.0, 10.0

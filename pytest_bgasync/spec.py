@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from pytest_bgasync.clock import checked_scale
-from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.findings import STRICT
-from pytest_bgasync.names import MOST, host_name
+from pytest_bgasync.util.clock import checked_scale
+from pytest_bgasync.util.errors import UsageProblem
+from pytest_bgasync.util.names import MOST, host_name
 
 ARGUMENTS = ("hosts", "image", "inventory", "services", "time_scale", "strict", "allow")
 #: A name that Ansible takes, if with a warning, and that a play can say: these letters mean something in ``hosts``.

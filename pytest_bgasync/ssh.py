@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync.clock import Deadline
-from pytest_bgasync.errors import AnsibleProblem
+from pytest_bgasync.util.clock import Deadline
+from pytest_bgasync.util.errors import AnsibleProblem
 
 USER = "ansible"
 #: How many bytes the greeting of a server may have.

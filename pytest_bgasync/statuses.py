@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pytest_bgasync.events import Event
-from pytest_bgasync.text import text
+from pytest_bgasync.util.text import text
 
 ACTIONS = ("async_status", "ansible.builtin.async_status", "ansible.legacy.async_status")
 

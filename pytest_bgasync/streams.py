@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
-from pytest_bgasync.clock import Deadline
+from pytest_bgasync.util.clock import Deadline
 
 #: How much is read at a time.
 CHUNK = 1 << 16

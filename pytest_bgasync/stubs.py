@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from functools import cache
 
 from pytest_bgasync.census import no_answer
-from pytest_bgasync.clock import HostClock, steady
 from pytest_bgasync.containers import Container
-from pytest_bgasync.errors import HostProblem, NotThere, UsageProblem
 from pytest_bgasync.remote import HOST
-from pytest_bgasync.text import listing
+from pytest_bgasync.util.clock import HostClock, steady
+from pytest_bgasync.util.errors import HostProblem, NotThere, UsageProblem
+from pytest_bgasync.util.text import listing
 
 _STATE = "/var/lib/bgasync/stubs"
 #: Real seconds that a shell can wait, thirty years.

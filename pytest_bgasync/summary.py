@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
 from pytest_bgasync.jobs import Job
-from pytest_bgasync.text import aligned, number_of, printable
+from pytest_bgasync.util.text import aligned, number_of, printable
 
 #: How outcomes are coloured, as pytest's terminal takes it.
 COLOURS: Mapping[str, Mapping[str, bool]] = {

@@ -13,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from pytest_bgasync.engine import FAILURES, Engine
-from pytest_bgasync.locks import cache_folder
 from pytest_bgasync.owner import OWNER, containers, own_folders, places
-from pytest_bgasync.private import PrivateFolder, parse
-from pytest_bgasync.processes import is_alive, of_another_boot
 from pytest_bgasync.records import Name, Record, is_kept, network_name, parse_name
+from pytest_bgasync.util.locks import cache_folder
+from pytest_bgasync.util.private_files import PrivateFolder, parse
+from pytest_bgasync.util.processes import is_alive, of_another_boot
 
 #: Seconds after which an unused thing of a run that cannot be asked about counts as left behind.
 ABANDONED = 3600

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from pytest_bgasync.clock import Clock
-from pytest_bgasync.errors import Ambiguous, NotThere
 from pytest_bgasync.events import Event
-from pytest_bgasync.text import ByName, listing, place, text
+from pytest_bgasync.util.clock import Clock
+from pytest_bgasync.util.errors import Ambiguous, NotThere
+from pytest_bgasync.util.text import ByName, listing, place, text
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,9 @@ from contextlib import closing, suppress
 from docker.errors import NotFound
 
 from pytest_bgasync.engine import FAILURES, Engine, find, reason
-from pytest_bgasync.errors import BgasyncError, HostProblem
 from pytest_bgasync.forward import bridge
 from pytest_bgasync.streams import CHUNK, Stream
+from pytest_bgasync.util.errors import BgasyncError, HostProblem
 
 
 def main(engine: str, container: str) -> None:

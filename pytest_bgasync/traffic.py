@@ -13,10 +13,10 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from pytest_bgasync.clock import HostClock, steady
-from pytest_bgasync.errors import BgasyncError, HostProblem, UsageProblem
 from pytest_bgasync.machines import Machine
 from pytest_bgasync.remote import HOST
+from pytest_bgasync.util.clock import HostClock, steady
+from pytest_bgasync.util.errors import BgasyncError, HostProblem, UsageProblem
 
 #: Real seconds that one request may take.
 PATIENCE = 10.0

@@ -5,9 +5,9 @@ from __future__ import annotations
 import subprocess
 from urllib.parse import SplitResult
 
-from pytest_bgasync.clock import Deadline
-from pytest_bgasync.errors import EngineNotFound
 from pytest_bgasync.owner import make_folder, remove_folder
+from pytest_bgasync.util.clock import Deadline
+from pytest_bgasync.util.errors import EngineNotFound
 
 #: Where an engine listens unless the address says otherwise.
 SOCKET = "/var/run/docker.sock"

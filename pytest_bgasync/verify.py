@@ -6,14 +6,14 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pytest_bgasync.clock import Clock, Deadline
 from pytest_bgasync.declared import Declaration, claimed
 from pytest_bgasync.fates import Fates
 from pytest_bgasync.findings import Finding, details, named
 from pytest_bgasync.jobs import GRACE, Job, standing_still, take_stock
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.runs import Run
-from pytest_bgasync.text import number_of, place, printable
+from pytest_bgasync.util.clock import Clock, Deadline
+from pytest_bgasync.util.text import number_of, place, printable
 
 #: The kinds of findings that a declaration takes the place of.
 LEFT = ("uncollected", "running")

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pytest_bgasync.clock import Clock, HostClock, steady
 from pytest_bgasync.containers import COMMAND, Container
-from pytest_bgasync.errors import HostProblem, UsageProblem, WebhookDeadline
 from pytest_bgasync.remote import HOST
 from pytest_bgasync.services import Service
-from pytest_bgasync.text import listing
+from pytest_bgasync.util.clock import Clock, HostClock, steady
+from pytest_bgasync.util.errors import HostProblem, UsageProblem, WebhookDeadline
+from pytest_bgasync.util.text import listing
 
 if TYPE_CHECKING:
     import trustme

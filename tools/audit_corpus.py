@@ -30,7 +30,7 @@ from pytest_bgasync.audit.look import look
 from pytest_bgasync.audit.sources import Sources
 from pytest_bgasync.audit.tasks import action_of
 from pytest_bgasync.audit.walk import walk
-from pytest_bgasync.nodes import NotYaml, entries, keys, read
+from pytest_bgasync.util.yaml_nodes import NotYaml, entries, keys, read
 
 LIST = Path(__file__).parent.parent / "docs" / "audit-corpus.csv"
 _LISTS = ("pre_tasks", "tasks", "post_tasks", "handlers", "block", "rescue", "always")

@@ -9,8 +9,8 @@ import sys
 from pathlib import Path
 
 from pytest_bgasync import engine
-from pytest_bgasync.errors import BgasyncError, EngineMissing
 from pytest_bgasync.images import Images
+from pytest_bgasync.util.errors import BgasyncError, EngineMissing
 
 ROOT = Path(__file__).resolve().parent.parent
 

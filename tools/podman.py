@@ -18,11 +18,11 @@ from pathlib import Path
 
 from images import build, find_engine, install, may_install, say
 
-from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import Engine, find
-from pytest_bgasync.errors import BgasyncError
 from pytest_bgasync.images import Images
 from pytest_bgasync.shelves import Shelves
+from pytest_bgasync.util.clock import Deadline
+from pytest_bgasync.util.errors import BgasyncError
 
 #: Real seconds in which the service starts, and ends.
 START = 60

@@ -14,7 +14,7 @@ from pathlib import Path
 from yaml.nodes import Node
 
 from pytest_bgasync.audit.words import words
-from pytest_bgasync.nodes import entries, keys, text
+from pytest_bgasync.util.yaml_nodes import entries, keys, text
 
 ENDINGS = ("", ".yml", ".yaml", ".json")
 VAULT = "$ANSIBLE_VAULT"

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pytest_bgasync.audit.model import Finding
 from pytest_bgasync.audit.rules import RULES
-from pytest_bgasync.errors import UsageProblem
-from pytest_bgasync.files import plain
+from pytest_bgasync.util.atomic_write import plain
+from pytest_bgasync.util.errors import UsageProblem
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from pytest_bgasync.audit.model import Book, Entry, Place, Scope, Task, split
 from pytest_bgasync.audit.results import Results
 from pytest_bgasync.audit.values import Field, Result
 from pytest_bgasync.audit.variables import loop_keys, loop_var, registers
-from pytest_bgasync.nodes import scalar, text
+from pytest_bgasync.util.yaml_nodes import scalar, text
 
 #: What Ansible takes when a task has async and no poll, until without retries, and no delay.
 POLL, RETRIES, DELAY = 15, 3, 5

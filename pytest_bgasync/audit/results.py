@@ -11,7 +11,7 @@ from pytest_bgasync.audit import templates
 from pytest_bgasync.audit.model import Book, Task
 from pytest_bgasync.audit.values import UNKNOWN, Known, Many, Named, Result, Value, look_up, some_of
 from pytest_bgasync.audit.variables import DEPTH, Variables, loop_keys, loop_var, registers
-from pytest_bgasync.nodes import keys, scalar
+from pytest_bgasync.util.yaml_nodes import keys, scalar
 
 #: What makes a list of the same results, and what picks one.
 _SAME = frozenset({"list", "sort", "unique", "reverse", "flatten"})

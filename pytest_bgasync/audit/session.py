@@ -13,9 +13,9 @@ from pytest_bgasync.audit.look import Audit, look
 from pytest_bgasync.audit.model import Finding, Place, Severity
 from pytest_bgasync.audit.sources import Encrypted, Sources
 from pytest_bgasync.audit.walk import imported
-from pytest_bgasync.errors import PlaybookProblem
-from pytest_bgasync.nodes import NotYaml
-from pytest_bgasync.playbooks import check_playbook
+from pytest_bgasync.util.errors import PlaybookProblem
+from pytest_bgasync.util.playbook_files import check_playbook
+from pytest_bgasync.util.yaml_nodes import NotYaml
 
 
 @dataclass

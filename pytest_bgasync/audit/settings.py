@@ -13,7 +13,7 @@ from pytest_bgasync.audit.model import Task, split
 from pytest_bgasync.audit.plays import Plays
 from pytest_bgasync.audit.tasks import short
 from pytest_bgasync.audit.values import UNKNOWN, Known, Many
-from pytest_bgasync.nodes import pairs, text
+from pytest_bgasync.util.yaml_nodes import pairs, text
 
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 #: Commands that take the host down.

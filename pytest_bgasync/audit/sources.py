@@ -14,7 +14,7 @@ from pytest_bgasync.audit.model import Block, Scope
 from pytest_bgasync.audit.noqa import silenced
 from pytest_bgasync.audit.tasks import Action, action_of
 from pytest_bgasync.audit.words import words
-from pytest_bgasync.nodes import NotYaml, compose, entries, keys, pairs, text
+from pytest_bgasync.util.yaml_nodes import NotYaml, compose, entries, keys, pairs, text
 
 #: The parts of a block.
 PARTS = ("block", "rescue", "always")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from yaml.nodes import MappingNode, Node, ScalarNode
 
-from pytest_bgasync.nodes import keys, pairs, text
+from pytest_bgasync.util.yaml_nodes import keys, pairs, text
 
 _KEYWORDS = frozenset({
     "action", "any_errors_fatal", "args", "async", "become", "become_exe", "become_flags", "become_method",

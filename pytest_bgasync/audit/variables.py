@@ -13,7 +13,7 @@ from pytest_bgasync.audit import files, templates
 from pytest_bgasync.audit.folding import OMIT, outcomes, undefined
 from pytest_bgasync.audit.model import Book, Entry, Scope, Task
 from pytest_bgasync.audit.values import UNKNOWN
-from pytest_bgasync.nodes import keys, scalar, text
+from pytest_bgasync.util.yaml_nodes import keys, scalar, text
 
 #: Variables that Ansible sets itself, beside those that begin with ``ansible_``.
 _MAGIC = frozenset({

@@ -13,7 +13,7 @@ from pytest_bgasync.audit import files, templates
 from pytest_bgasync.audit.model import Block, Book, Entry, Place, Play, Scope, Task, Unread, place
 from pytest_bgasync.audit.sources import PARTS, ROLES, STATIC, TASKS, Piece, Sources, why
 from pytest_bgasync.audit.tasks import Action, short
-from pytest_bgasync.nodes import entries, keys, pairs, text
+from pytest_bgasync.util.yaml_nodes import entries, keys, pairs, text
 
 #: The file of a role that is read in each of its folders where an include says no other.
 _MAIN = dict.fromkeys(("tasks", "vars", "defaults", "handlers"), "main")

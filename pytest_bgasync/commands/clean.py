@@ -9,7 +9,7 @@ from pytest_bgasync.commands.common import engine_option, say
 from pytest_bgasync.engine import find
 from pytest_bgasync.records import records
 from pytest_bgasync.sweep import kept_scenarios, sweep
-from pytest_bgasync.text import number_of
+from pytest_bgasync.util.text import number_of
 
 NAME = "clean"
 HELP = "remove hosts that were kept, and what dead runs left: containers, networks, folders, half-built images"

@@ -7,9 +7,9 @@ import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
-from pytest_bgasync.errors import BgasyncError
-from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.project import Project, find_project
+from pytest_bgasync.util.errors import BgasyncError
+from pytest_bgasync.util.progress import Narrator
 
 
 def engine_option(parser: ArgumentParser, *, several: bool = False) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pytest_bgasync.commands.common import note, say
 from pytest_bgasync.comparing import compared, sides, table
-from pytest_bgasync.text import number_of
+from pytest_bgasync.util.text import number_of
 
 NAME = "compare"
 HELP = "run the tests on two releases of ansible-core and show what changes"

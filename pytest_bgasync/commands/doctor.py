@@ -17,11 +17,9 @@ from pathlib import Path
 from docker.errors import ImageNotFound
 
 from pytest_bgasync.ansible import ansible_playbook, ansible_version, environment
-from pytest_bgasync.clock import Deadline
 from pytest_bgasync.commands.common import engine_option, image_option, narrator, project, say
 from pytest_bgasync.config import Settings
 from pytest_bgasync.engine import FAILURES, Engine, find, naming_words, reason
-from pytest_bgasync.errors import AnsibleProblem, BgasyncError
 from pytest_bgasync.forkserver import Start, Starter
 from pytest_bgasync.guests import guests
 from pytest_bgasync.images import BASE, BOOTSTRAP, base_name, target_name
@@ -30,7 +28,9 @@ from pytest_bgasync.project import Project
 from pytest_bgasync.records import records
 from pytest_bgasync.ssh import make_key
 from pytest_bgasync.sweep import leftovers
-from pytest_bgasync.text import number_of
+from pytest_bgasync.util.clock import Deadline
+from pytest_bgasync.util.errors import AnsibleProblem, BgasyncError
+from pytest_bgasync.util.text import number_of
 
 NAME = "doctor"
 HELP = "say what is there, what is missing, and what to type"

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from pytest_bgasync.commands.common import engine_option, narrator, project, say
 from pytest_bgasync.engine import find
-from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.guests import told
 from pytest_bgasync.images import Images, ours, remove_image
 from pytest_bgasync.shelves import Shelves
-from pytest_bgasync.text import aligned
+from pytest_bgasync.util.errors import UsageProblem
+from pytest_bgasync.util.text import aligned
 
 NAME = "image"
 HELP = "build, list or remove the images of hosts"

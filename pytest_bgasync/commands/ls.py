@@ -8,10 +8,10 @@ from contextlib import closing
 
 from pytest_bgasync.commands.common import engine_option, note, say
 from pytest_bgasync.engine import find
-from pytest_bgasync.errors import EngineNotFound
 from pytest_bgasync.guests import Guest, guests
 from pytest_bgasync.records import records
-from pytest_bgasync.text import aligned
+from pytest_bgasync.util.errors import EngineNotFound
+from pytest_bgasync.util.text import aligned
 
 NAME = "ls"
 HELP = "list the hosts that were kept, and those of tests that are running"

@@ -11,20 +11,15 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync.clock import Clock
 from pytest_bgasync.commands.common import engine_option, image_option, narrator, note, project, say
 from pytest_bgasync.config import KEEP, Settings
-from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.failures import shortages
 from pytest_bgasync.findings import STRICT
 from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.images import Images
 from pytest_bgasync.lab import Lab, Places, RunOptions
-from pytest_bgasync.names import WEBHOOKS
-from pytest_bgasync.narrator import Narrator
 from pytest_bgasync.opening import check_names, open_engine, payloads, wanted_for, with_inventory
 from pytest_bgasync.owner import make_folder, remove_folder
-from pytest_bgasync.playbooks import check_playbook, find_playbook
 from pytest_bgasync.player import StoppedRun
 from pytest_bgasync.running import Running
 from pytest_bgasync.scenario import Scenario, Wanted
@@ -32,7 +27,12 @@ from pytest_bgasync.shelves import Shelves
 from pytest_bgasync.spec import Spec, parse_marker
 from pytest_bgasync.ssh import make_key
 from pytest_bgasync.summary import ANSI, counted, job_line, remarked, table
-from pytest_bgasync.text import number_of, printable
+from pytest_bgasync.util.clock import Clock
+from pytest_bgasync.util.errors import UsageProblem
+from pytest_bgasync.util.names import WEBHOOKS
+from pytest_bgasync.util.playbook_files import check_playbook, find_playbook
+from pytest_bgasync.util.progress import Narrator
+from pytest_bgasync.util.text import number_of, printable
 from pytest_bgasync.verify import Account, settle, waiting_for
 from pytest_bgasync.webhooks import Authority
 

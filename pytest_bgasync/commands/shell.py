@@ -8,12 +8,12 @@ from argparse import ArgumentParser, Namespace
 from contextlib import closing
 
 from pytest_bgasync.engine import find
-from pytest_bgasync.errors import AnsibleProblem, HostProblem, NotThere
 from pytest_bgasync.guests import choose, guests
 from pytest_bgasync.owner import others_folders, places
-from pytest_bgasync.private import PrivateFolder
 from pytest_bgasync.records import parse_name, records
-from pytest_bgasync.text import number_of
+from pytest_bgasync.util.errors import AnsibleProblem, HostProblem, NotThere
+from pytest_bgasync.util.private_files import PrivateFolder
+from pytest_bgasync.util.text import number_of
 
 NAME = "shell"
 HELP = "get into a host that was kept or whose test is running, or run a command there"

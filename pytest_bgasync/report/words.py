@@ -8,7 +8,7 @@ from operator import itemgetter
 from typing import Any
 
 from pytest_bgasync.ledger import Record
-from pytest_bgasync.text import number_of, printable
+from pytest_bgasync.util.text import number_of, printable
 
 #: How many characters of a text are kept: of one that Ansible or pytest wrote, of any other, and of a name.
 OUTPUT, TEXT, NAME = 200_000, 10_000, 300

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pytest_bgasync.findings import Facts, Finding
 from pytest_bgasync.tasks import Tasks
-from pytest_bgasync.text import place
+from pytest_bgasync.util.text import place
 
 KIND = "cut_off"
 CURE = (

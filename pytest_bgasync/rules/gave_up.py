@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from pytest_bgasync.findings import Facts, Finding, named
 from pytest_bgasync.rules.asking import was_unreadable
-from pytest_bgasync.text import place
+from pytest_bgasync.util.text import place
 from pytest_bgasync.verdict import gave_up
 
 KIND = "gave_up"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pytest_bgasync.findings import Facts, Finding, named
 from pytest_bgasync.rules.asking import why_missed
 from pytest_bgasync.statuses import Status
-from pytest_bgasync.text import place
+from pytest_bgasync.util.text import place
 
 KIND = "missed"
 CURE = (

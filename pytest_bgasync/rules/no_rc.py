@@ -9,7 +9,7 @@ from pytest_bgasync.findings import Facts, Finding, named
 from pytest_bgasync.jobs import Job
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.tasks import TaskResult
-from pytest_bgasync.text import place, text
+from pytest_bgasync.util.text import place, text
 
 KIND = "no_rc"
 CURE = (

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 
 from pytest_bgasync.findings import Facts, Finding, named
 from pytest_bgasync.jobs import Job
-from pytest_bgasync.text import place
+from pytest_bgasync.util.text import place
 
 KIND = "overlapped"
 CURE = (

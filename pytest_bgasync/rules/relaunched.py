@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_bgasync.findings import Facts, Finding
 from pytest_bgasync.jobs import Job
-from pytest_bgasync.text import place
+from pytest_bgasync.util.text import place
 
 KIND = "relaunched"
 CURE = "take until off the task that launches, and put it on an async_status task"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_bgasync.findings import Facts, Finding
-from pytest_bgasync.text import place
+from pytest_bgasync.util.text import place
 
 KIND = "rolled_on"
 CURE = (

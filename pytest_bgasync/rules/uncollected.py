@@ -9,7 +9,7 @@ from pytest_bgasync.jobs import Job
 from pytest_bgasync.launches import Launch
 from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.rules.asking import was_unreadable, why_missed
-from pytest_bgasync.text import place
+from pytest_bgasync.util.text import place
 from pytest_bgasync.verdict import gave_up
 
 KIND = "uncollected"

@@ -9,10 +9,10 @@ import pytest
 from pytest_bgasync.baseline import UPDATE, Baseline, Comparison, Session, compare, load, save, updated
 from pytest_bgasync.behaviour import Behaviour, behaviours, lines
 from pytest_bgasync.config import Settings
-from pytest_bgasync.errors import BgasyncError
 from pytest_bgasync.ledger import Record
 from pytest_bgasync.sessions.coverage import Seeing
-from pytest_bgasync.text import number_of
+from pytest_bgasync.util.errors import BgasyncError
+from pytest_bgasync.util.text import number_of
 
 
 class Collecting:

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_bgasync.errors import BgasyncError
 from pytest_bgasync.ledger import Ledger, Record, outcome
+from pytest_bgasync.util.errors import BgasyncError
 
 
 class Records:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_bgasync import Lab, Outcome
-from pytest_bgasync.clock import Deadline
+from pytest_bgasync.util.clock import Deadline
 
 from .twins import ASK, found, play
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textwrap import indent
 
 from pytest_bgasync import Lab, Run
-from pytest_bgasync.clock import Deadline
+from pytest_bgasync.util.clock import Deadline
 
 #: A status task that waits for the job registered as ``job``.
 ASK = """

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import trustme
 
-from pytest_bgasync.clock import Deadline
 from pytest_bgasync.engine import Engine, find
 from pytest_bgasync.shelves import Shelves
+from pytest_bgasync.util.clock import Deadline
 
 from . import carrier
 

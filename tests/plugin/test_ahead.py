@@ -11,7 +11,7 @@ from .inner import Inner
 #: The scenarios of a process, by the names that their containers begin with.
 CONFTEST = """
     import datetime
-    from pytest_bgasync.clock import Deadline
+    from pytest_bgasync.util.clock import Deadline
     from pytest_bgasync.owner import containers, owner_label
 
     def scenarios(engine):
@@ -245,7 +245,7 @@ def test_ansible_is_imported_while_the_first_hosts_start(inner: Inner) -> None:
     inner.test(
         """
         import psutil
-        from pytest_bgasync.clock import Deadline
+        from pytest_bgasync.util.clock import Deadline
 
         def servers():
             return [one for one in psutil.Process().children() if "forkserver.py" in " ".join(one.cmdline())]

@@ -9,7 +9,7 @@ import re
 import pytest
 
 from pytest_bgasync.owner import OWNER
-from pytest_bgasync.processes import identify
+from pytest_bgasync.util.processes import identify
 
 from .inner import Inner, assert_no_insides
 

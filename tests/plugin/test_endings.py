@@ -175,7 +175,7 @@ PAUSED = """
 import pathlib, time
 import pytest
 from pytest_bgasync import PlaybookDeadline
-from pytest_bgasync.clock import Deadline
+from pytest_bgasync.util.clock import Deadline
 
 PLAY = '''
 - hosts: all

@@ -141,7 +141,7 @@ def test_a_second_ctrl_c_is_answered(inner: Inner) -> None:
         """
         import os, pathlib, signal, threading
         import docker
-        from pytest_bgasync.clock import Deadline
+        from pytest_bgasync.util.clock import Deadline
 
         remove = docker.APIClient.remove_network
 
@@ -168,7 +168,7 @@ def test_a_third_ctrl_c_leaves_what_is_left(inner: Inner) -> None:
         """
         import os, pathlib, signal, time
         import docker
-        from pytest_bgasync.clock import Deadline
+        from pytest_bgasync.util.clock import Deadline
 
         def stuck(*args):
             log = pathlib.Path(os.environ["LOG"])

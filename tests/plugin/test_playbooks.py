@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_bgasync import PlaybookProblem
-from pytest_bgasync.playbooks import check_playbook
+from pytest_bgasync.util.playbook_files import check_playbook
 
 from .inner import Inner
 
@@ -91,7 +91,7 @@ def test_a_playbook_that_cannot_be_run_fails_the_test(
     )
     ended = inner.run()
     assert (ended.rc, ended.counts) == (1, {"failed": 1})
-    ended.assert_says(sentence, "E       pytest_bgasync.errors.PlaybookProblem: playbook ")
+    ended.assert_says(sentence, "E       pytest_bgasync.util.errors.PlaybookProblem: playbook ")
     inner.assert_nothing_left()
 
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from pytest_bgasync import Host, Job, Lab, Outcome
-from pytest_bgasync.clock import BOOTED, Deadline
+from pytest_bgasync.util.clock import BOOTED, Deadline
 
 pytestmark = pytest.mark.bgasync(strict=False)
 #: Real seconds that a module and its wrapper may take to write a result on a machine that is busy.

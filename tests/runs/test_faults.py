@@ -7,7 +7,7 @@ import time
 import pytest
 
 from pytest_bgasync import CommandDeadline, HostProblem, Lab, inspection
-from pytest_bgasync.clock import Deadline
+from pytest_bgasync.util.clock import Deadline
 
 pytestmark = pytest.mark.bgasync(time_scale=0.05)
 

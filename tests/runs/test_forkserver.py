@@ -18,9 +18,9 @@ import psutil
 import pytest
 
 from pytest_bgasync.ansible import ansible_playbook
-from pytest_bgasync.clock import Deadline
 from pytest_bgasync.forkserver import KEPT, Process, Start, Starter
-from pytest_bgasync.leftovers import end_processes
+from pytest_bgasync.util.clock import Deadline
+from pytest_bgasync.util.process_cleanup import end_processes
 
 #: Real seconds for what happens at once on a machine that is not busy.
 SOON = 60

@@ -10,8 +10,8 @@ import pytest
 
 from pytest_bgasync import BgasyncError, Job, JobDeadline, Lab, Outcome
 from pytest_bgasync.census import Census, Question, take_census
-from pytest_bgasync.clock import Deadline, HostClock
 from pytest_bgasync.containers import Container
+from pytest_bgasync.util.clock import Deadline, HostClock
 from pytest_bgasync.verdict import Process, payload
 
 pytestmark = pytest.mark.bgasync(time_scale=0.01, strict=False)

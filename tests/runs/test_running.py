@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_bgasync import Lab, NotThere, Outcome, PlaybookDeadline, UsageProblem
-from pytest_bgasync.clock import Deadline
+from pytest_bgasync.util.clock import Deadline
 
 pytestmark = pytest.mark.bgasync(time_scale=0.05)
 

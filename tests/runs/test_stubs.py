@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_bgasync import CommandDeadline, HostProblem, Lab, NotThere, UsageProblem
-from pytest_bgasync.clock import Deadline
+from pytest_bgasync.util.clock import Deadline
 
 
 def test_calls_are_recorded_whoever_makes_them(bgasync: Lab) -> None:

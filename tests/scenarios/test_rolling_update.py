@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pytest_bgasync import Lab, Outcome
-from pytest_bgasync.clock import Deadline
+from pytest_bgasync.util.clock import Deadline
 
 LB = "lb.example.com"
 # Two seconds of work for the server that answers.

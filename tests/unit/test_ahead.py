@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 from pytest_bgasync.ahead import MOST, Ahead
-from pytest_bgasync.errors import HostProblem
 from pytest_bgasync.scenario import Scenario, Wanted
+from pytest_bgasync.util.errors import HostProblem
 
 
 def wanted(hosts: int, image: str = "good") -> Wanted:

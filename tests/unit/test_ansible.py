@@ -14,7 +14,7 @@ import pytest
 from pytest_bgasync import ansible
 from pytest_bgasync.ansible import CALLBACKS, ansible_playbook, ansible_version, environment, project_folder
 from pytest_bgasync.configuration import configuration
-from pytest_bgasync.errors import AnsibleProblem
+from pytest_bgasync.util.errors import AnsibleProblem
 
 
 @pytest.mark.parametrize("version", ["2.16.0", "2.18.19", "2.21.5", "2.21.0rc1"])

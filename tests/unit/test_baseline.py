@@ -9,7 +9,7 @@ import pytest
 
 from pytest_bgasync.baseline import Baseline, Session, compare, load, save, text, updated
 from pytest_bgasync.behaviour import Behaviour, OnHost
-from pytest_bgasync.errors import UsageProblem
+from pytest_bgasync.util.errors import UsageProblem
 
 JOB: dict[str, Any] = {
     "task": "Start: it", "item": "yes", "user": "root", "limit": 3600, "poll": 0, "outcome": "failed", "rc": 3,

@@ -9,9 +9,9 @@ from typing import Any, cast
 import pytest
 
 from pytest_bgasync.census import Question, take_census
-from pytest_bgasync.clock import BOOT_TIME, Clock, HostClock
 from pytest_bgasync.containers import Container, Finished
-from pytest_bgasync.errors import HostProblem, OutputLimitError
+from pytest_bgasync.util.clock import BOOT_TIME, Clock, HostClock
+from pytest_bgasync.util.errors import HostProblem, OutputLimitError
 
 PROCESS = {
     "pid": 7, "ppid": 1, "pgid": 7, "sid": 7, "state": "S", "user": "root", "args": ["sleep", "9"], "started": 90.0,

@@ -11,8 +11,8 @@ import pytest
 from pytest_bgasync.behaviour import Difference
 from pytest_bgasync.cli import main
 from pytest_bgasync.comparing import compared, side, sides, table
-from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.ledger import line
+from pytest_bgasync.util.errors import UsageProblem
 
 
 def record_of(nodeid: str, outcome: str = "passed", rc: int = 0, version: str = "2.16.1", **run: Any) -> dict[str, Any]:

@@ -12,9 +12,9 @@ from contextlib import contextmanager, suppress
 import pytest
 
 from pytest_bgasync import containers
-from pytest_bgasync.clock import Deadline
 from pytest_bgasync.containers import _demultiplexed
 from pytest_bgasync.streams import Stream
+from pytest_bgasync.util.clock import Deadline
 
 
 def frame(number: int, data: bytes) -> bytes:

@@ -25,10 +25,10 @@ from docker.errors import DockerException
 
 from pytest_bgasync import engine
 from pytest_bgasync.engine import find
-from pytest_bgasync.errors import EngineMissing, EngineNotFound, EngineRefused, EngineTimeout
-from pytest_bgasync.interrupts import Interrupts
-from pytest_bgasync.locks import FileLock
-from pytest_bgasync.processes import identify
+from pytest_bgasync.util.errors import EngineMissing, EngineNotFound, EngineRefused, EngineTimeout
+from pytest_bgasync.util.interrupts import Interrupts
+from pytest_bgasync.util.locks import FileLock
+from pytest_bgasync.util.processes import identify
 
 SYSTEM, PODMAN = "unix:///var/run/docker.sock", "unix:///run/podman/podman.sock"
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_bgasync.errors import AnsibleProblem
 from pytest_bgasync.events import VERSION, read_events
+from pytest_bgasync.util.errors import AnsibleProblem
 
 from .made import event
 

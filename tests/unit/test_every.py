@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.every import ENDS, Every, parse_every
 from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.util.errors import UsageProblem
 
 
 def test_all_ways_to_end_are_tried_unless_some_are_named() -> None:

@@ -10,8 +10,8 @@ import pytest
 from docker.errors import DockerException
 
 from pytest_bgasync.containers import Container, Finished
-from pytest_bgasync.errors import HostProblem
 from pytest_bgasync.faults import Faults, links_and_routes
+from pytest_bgasync.util.errors import HostProblem
 
 NETWORK = r"""1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN \    link/loopback 00:00:00
 42: eth0@if43: <BROADCAST,MULTICAST,UP,LOWER_UP> mtu 1500 qdisc noqueue state UP \    link/ether 02:42:ac

@@ -9,9 +9,9 @@ from collections.abc import Callable
 import pytest
 
 from pytest_bgasync import heartbeat
-from pytest_bgasync.clock import Deadline
-from pytest_bgasync.errors import EngineTimeout
 from pytest_bgasync.heartbeat import Heartbeat
+from pytest_bgasync.util.clock import Deadline
+from pytest_bgasync.util.errors import EngineTimeout
 
 WITHIN = 0.5
 SAID = r"^the container engine at unix:///engine has not answered for 0.5 s, .*: bgasync clean --engine=unix:///engine$"

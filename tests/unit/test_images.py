@@ -12,8 +12,8 @@ import pytest
 from docker.errors import APIError, ImageNotFound
 
 from pytest_bgasync.engine import Engine
-from pytest_bgasync.errors import ImageProblem
 from pytest_bgasync.images import LABEL, RECIPE, Images, _folder_digest, _install_hint, _tag_name
+from pytest_bgasync.util.errors import ImageProblem
 
 
 @pytest.fixture

@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from pytest_bgasync.census import Census, Question
-from pytest_bgasync.errors import Ambiguous, BgasyncError, HostProblem, JobDeadline, NotRunning, NotThere
 from pytest_bgasync.jobs import HIDDEN, Job, Jobs, take_stock
 from pytest_bgasync.launches import Poll
 from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.util.errors import Ambiguous, BgasyncError, HostProblem, JobDeadline, NotRunning, NotThere
 from pytest_bgasync.verdict import Process
 
 from .made import CLOCK, FakeHost, job_file, launch, process

@@ -8,8 +8,8 @@ from typing import Any, cast
 import pytest
 
 from pytest_bgasync import plugin
-from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.project import DEFAULTS, Project, find_project
+from pytest_bgasync.util.errors import UsageProblem
 
 
 class Declared:

@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from pytest_bgasync import owner
-from pytest_bgasync.errors import Ambiguous, NotThere
 from pytest_bgasync.guests import choose, told
 from pytest_bgasync.owner import make_folder, others_folders, own_folders
 from pytest_bgasync.records import (
@@ -29,7 +28,8 @@ from pytest_bgasync.records import (
     parse_name,
     records,
 )
-from pytest_bgasync.text import aligned
+from pytest_bgasync.util.errors import Ambiguous, NotThere
+from pytest_bgasync.util.text import aligned
 
 RECORD = Record("0123456789", "test_a.py::test_one", "unix:///engine", {"web1": "bgasync-0123456789-web1"})
 

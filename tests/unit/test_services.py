@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from pytest_bgasync.containers import File
-from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.services import Plan, Registry
+from pytest_bgasync.util.errors import UsageProblem
 
 
 def test_a_description_is_kept_under_its_name() -> None:

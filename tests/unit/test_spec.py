@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.spec import Spec, parse_marker
+from pytest_bgasync.util.errors import UsageProblem
 
 
 def test_a_bare_marker_asks_for_one_host_and_no_more() -> None:

@@ -16,11 +16,11 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_bgasync.clock import BOOT_TIME, BOOTED, Clock, Deadline, HostClock
 from pytest_bgasync.containers import PATH, Container, Finished
-from pytest_bgasync.errors import HostProblem
 from pytest_bgasync.remote import HOST
 from pytest_bgasync.stubs import _SET_UP, Stubs, _in_shell
+from pytest_bgasync.util.clock import BOOT_TIME, BOOTED, Clock, Deadline, HostClock
+from pytest_bgasync.util.errors import HostProblem
 
 BODY = (HOST / "stub.py").read_text().replace("IDLE = 1.0", "IDLE = 0.3").replace("PATIENCE = 10.0", "PATIENCE = 0.3")
 #: Real seconds in which what ends by itself has ended, on a busy machine too.

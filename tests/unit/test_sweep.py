@@ -21,9 +21,9 @@ from docker.errors import APIError
 from pytest_bgasync import owner
 from pytest_bgasync.engine import Engine
 from pytest_bgasync.owner import OWNER, make_folder, owner_label
-from pytest_bgasync.processes import is_alive
 from pytest_bgasync.records import Record
 from pytest_bgasync.sweep import ABANDONED, leftovers, made_by, sweep
+from pytest_bgasync.util.processes import is_alive
 
 OURS: dict[str, Any] = json.loads(owner_label()[OWNER])
 

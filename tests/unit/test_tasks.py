@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.errors import Ambiguous, NotThere
 from pytest_bgasync.events import Event
 from pytest_bgasync.tasks import Recap, TaskResult, fold
-from pytest_bgasync.text import place, text
+from pytest_bgasync.util.errors import Ambiguous, NotThere
+from pytest_bgasync.util.text import place, text
 
 from .made import CLOCK, event, host_started, result, task_started
 

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.clock import BOOT_TIME, BOOTED, Clock, HostClock
-from pytest_bgasync.errors import UsageProblem
 from pytest_bgasync.machines import CommandResult
 from pytest_bgasync.traffic import Traffic, longest_gap
+from pytest_bgasync.util.clock import BOOT_TIME, BOOTED, Clock, HostClock
+from pytest_bgasync.util.errors import UsageProblem
 
 
 class FakeMachine:

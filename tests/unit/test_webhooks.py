@@ -9,9 +9,9 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_bgasync.clock import BOOT_TIME, BOOTED, Clock
 from pytest_bgasync.containers import Container
-from pytest_bgasync.errors import HostProblem
+from pytest_bgasync.util.clock import BOOT_TIME, BOOTED, Clock
+from pytest_bgasync.util.errors import HostProblem
 from pytest_bgasync.webhooks import Headers, Unlisted, Webhooks
 
 

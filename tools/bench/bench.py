@@ -24,11 +24,11 @@ from audit_tree import write_tree
 from matplotlib.figure import Figure
 
 from pytest_bgasync import ssh
-from pytest_bgasync.clock import Deadline
 from pytest_bgasync.config import Limits
 from pytest_bgasync.engine import Engine, find
 from pytest_bgasync.images import Images
 from pytest_bgasync.scenario import Scenario, Wanted
+from pytest_bgasync.util.clock import Deadline
 from pytest_bgasync.webhooks import Authority
 
 HERE = Path(__file__).parent

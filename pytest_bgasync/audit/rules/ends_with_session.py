@@ -8,7 +8,7 @@ from pytest_bgasync.audit import shell
 from pytest_bgasync.audit.model import Fault, Severity, Task, place
 from pytest_bgasync.audit.plays import Plays
 from pytest_bgasync.audit.settings import ENDS_HOST
-from pytest_bgasync.nodes import text
+from pytest_bgasync.util.yaml_nodes import text
 
 ID = "BGA030"
 SEVERITY = Severity.ERROR

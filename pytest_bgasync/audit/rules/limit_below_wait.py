@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pytest_bgasync.audit import shell
 from pytest_bgasync.audit.model import Fault, Severity, Task
 from pytest_bgasync.audit.plays import Plays
-from pytest_bgasync.nodes import entries, text
+from pytest_bgasync.util.yaml_nodes import entries, text
 
 ID = "BGA040"
 SEVERITY = Severity.ERROR

@@ -9,7 +9,7 @@ from pytest_bgasync.audit.model import Fault, Severity, Task
 from pytest_bgasync.audit.plays import Plays
 from pytest_bgasync.audit.settings import ENDS_HOST
 from pytest_bgasync.audit.variables import registers
-from pytest_bgasync.nodes import text
+from pytest_bgasync.util.yaml_nodes import text
 
 ID = "BGA015"
 SEVERITY = Severity.WARNING

@@ -8,7 +8,7 @@ from pytest_bgasync.audit import templates
 from pytest_bgasync.audit.actions import NO_JOB
 from pytest_bgasync.audit.model import Fault, Severity, Task
 from pytest_bgasync.audit.plays import Plays
-from pytest_bgasync.nodes import text
+from pytest_bgasync.util.yaml_nodes import text
 
 ID = "BGA012"
 SEVERITY = Severity.ERROR

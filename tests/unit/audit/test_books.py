@@ -12,7 +12,7 @@ import pytest
 from pytest_bgasync.audit.look import look
 from pytest_bgasync.audit.model import Fault, Severity, Task
 from pytest_bgasync.audit.plays import Plays
-from pytest_bgasync.nodes import NotYaml
+from pytest_bgasync.util.yaml_nodes import NotYaml
 
 from .books import ASK, ASK_EACH, EACH, LAUNCH, found, ids, play, write
 

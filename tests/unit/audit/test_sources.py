@@ -14,7 +14,7 @@ from pytest_bgasync.audit.session import audit_all
 from pytest_bgasync.audit.sources import Sources
 from pytest_bgasync.audit.walk import walk
 from pytest_bgasync.audit.words import words
-from pytest_bgasync.nodes import compose
+from pytest_bgasync.util.yaml_nodes import compose
 
 from .books import ASK, LAUNCH, ids, play, write
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_bgasync import private
-from pytest_bgasync.private import NotPrivateError, PrivateFolder
+from pytest_bgasync.util import private_files as private
+from pytest_bgasync.util.private_files import NotPrivateError, PrivateFolder
 
 #: A user who is not the one that runs the tests.
 NOBODY = 65534

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from pytest_bgasync.errors import UsageProblem
+from pytest_bgasync.util.errors import UsageProblem
 
 #: Below this many real seconds a scaled ``async`` limit would say more about the
 #: wrapper's clock than about the job: it checks the limit in steps of up to five

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from pytest_bgasync.clock import Deadline
+from pytest_bgasync.util.clock import Deadline
 
 
 def end_processes(folder: Path) -> None:

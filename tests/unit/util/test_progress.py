@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 
-from pytest_bgasync.narrator import Narrator
+from pytest_bgasync.util.progress import Narrator
 
 #: Real seconds in which a thread has come to say something.
 SOON = 20

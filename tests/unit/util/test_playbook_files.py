@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_bgasync.errors import PlaybookProblem
-from pytest_bgasync.playbooks import check_playbook, find_playbook
+from pytest_bgasync.util.errors import PlaybookProblem
+from pytest_bgasync.util.playbook_files import check_playbook, find_playbook
 
 
 def test_the_first_folder_that_has_the_playbook_wins(tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import yaml
 
-from pytest_bgasync.errors import PlaybookProblem, UsageProblem
-from pytest_bgasync.files import plain
-from pytest_bgasync.nodes import LOADER
-from pytest_bgasync.text import listing
+from pytest_bgasync.util.atomic_write import plain
+from pytest_bgasync.util.errors import PlaybookProblem, UsageProblem
+from pytest_bgasync.util.text import listing
+from pytest_bgasync.util.yaml_nodes import LOADER
 
 _PLAY = {"hosts", "import_playbook", "ansible.builtin.import_playbook", "ansible.legacy.import_playbook", "<<"}
 

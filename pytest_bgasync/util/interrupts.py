@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from pytest_bgasync.clock import Deadline
-from pytest_bgasync.narrator import unheard
+from pytest_bgasync.util.clock import Deadline
+from pytest_bgasync.util.progress import unheard
 
 #: How many times Ctrl-C has to be pressed until nothing waits any longer.
 GIVES_UP = 3

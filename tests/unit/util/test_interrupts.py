@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from pytest_bgasync.cleanups import Cleanups
-from pytest_bgasync.interrupts import Interrupts
+from pytest_bgasync.util.exit_removals import Cleanups
+from pytest_bgasync.util.interrupts import Interrupts
 
 
 def press() -> None:
@@ -99,7 +99,7 @@ def test_a_third_one_leaves_the_work_undone(interrupts: Interrupts, told: Told) 
 
 
 def test_work_that_takes_too_long_is_left(interrupts: Interrupts, told: Told, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pytest_bgasync.interrupts.PATIENCE", 0.01)
+    monkeypatch.setattr("pytest_bgasync.util.interrupts.PATIENCE", 0.01)
     interrupts.heard()
     never = threading.Event()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_bgasync.files import plain
+from pytest_bgasync.util.atomic_write import plain
 
 
 def test_detours_are_left_out(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable
 from contextlib import suppress
 from itertools import count
 
-from pytest_bgasync.interrupts import INTERRUPTS, Interrupts
+from pytest_bgasync.util.interrupts import INTERRUPTS, Interrupts
 
 
 class Cleanups:

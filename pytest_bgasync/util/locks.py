@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO
 
-from pytest_bgasync import private
-from pytest_bgasync.clock import Deadline
-from pytest_bgasync.errors import BgasyncError
+from pytest_bgasync.util import private_files as private
+from pytest_bgasync.util.clock import Deadline
+from pytest_bgasync.util.errors import BgasyncError
 
 
 def cache_folder() -> Path:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 from unicodedata import category
 
-from pytest_bgasync.errors import NotThere
+from pytest_bgasync.util.errors import NotThere
 
 Value = TypeVar("Value")
 

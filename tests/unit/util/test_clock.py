@@ -6,8 +6,8 @@ import time
 
 import pytest
 
-from pytest_bgasync.clock import BOOTED, Clock, Deadline, HostClock, checked_scale, steady
-from pytest_bgasync.errors import UsageProblem
+from pytest_bgasync.util.clock import BOOTED, Clock, Deadline, HostClock, checked_scale, steady
+from pytest_bgasync.util.errors import UsageProblem
 
 
 @pytest.mark.parametrize(("value", "scale"), [(1, 1.0), (0.01, 0.01), ("0.5", 0.5), (1e-9, 1e-9)])

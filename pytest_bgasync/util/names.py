@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from pytest_bgasync.errors import UsageProblem
+from pytest_bgasync.util.errors import UsageProblem
 
 #: The service that the harness itself brings.
 WEBHOOKS = "webhooks"

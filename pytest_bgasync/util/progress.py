@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from pytest_bgasync.errors import BgasyncError
+from pytest_bgasync.util.errors import BgasyncError
 
 #: Real seconds before the first line about something that goes on, and between two.
 FIRST, EVERY = 2.0, 10.0

@@ -12,14 +12,14 @@ from pathlib import Path
 
 import pytest
 
-from pytest_bgasync.errors import BgasyncError
-from pytest_bgasync.locks import FileLock, cache_folder, locked
+from pytest_bgasync.util.errors import BgasyncError
+from pytest_bgasync.util.locks import FileLock, cache_folder, locked
 
 pytestmark = pytest.mark.usefixtures("cache")
 
 HOLD = """
 import sys
-from pytest_bgasync.locks import FileLock
+from pytest_bgasync.util.locks import FileLock
 lock = FileLock("x")
 assert lock.try_acquire(shared=sys.argv[1] == "shared")
 print("held", flush=True)
