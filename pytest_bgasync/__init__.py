@@ -1,6 +1,6 @@
 """pytest-bgasync: test what Ansible playbooks do with background jobs."""
 
-from pytest_bgasync.engine import Engine
+from pytest_bgasync.engine.client import Engine
 from pytest_bgasync.findings import Finding
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import Job, Jobs

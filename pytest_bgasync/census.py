@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from functools import cache
 from typing import Any
 
-from pytest_bgasync.containers import COMMAND, Container, Finished
+from pytest_bgasync.engine.container import COMMAND, Container, Finished
 from pytest_bgasync.remote import HOST
 from pytest_bgasync.util.clock import HostClock, steady
 from pytest_bgasync.util.errors import HostProblem, OutputLimitError

@@ -9,8 +9,8 @@ from contextlib import contextmanager
 
 from docker.errors import NotFound
 
-from pytest_bgasync.containers import Container
-from pytest_bgasync.engine import FAILURES, reason
+from pytest_bgasync.engine.client import FAILURES, reason
+from pytest_bgasync.engine.container import Container
 from pytest_bgasync.util.clock import Deadline
 from pytest_bgasync.util.errors import HostProblem
 from pytest_bgasync.verdict import Process

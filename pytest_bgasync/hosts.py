@@ -11,8 +11,8 @@ from typing import Any
 import testinfra.host
 
 from pytest_bgasync.census import Census, Question, take_census
-from pytest_bgasync.containers import Container
 from pytest_bgasync.deeds import Deed, noted
+from pytest_bgasync.engine.container import Container
 from pytest_bgasync.faults import Faults
 from pytest_bgasync.inspection import LimitedSsh
 from pytest_bgasync.jobs import Jobs, owned, veiled

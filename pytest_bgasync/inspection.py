@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from testinfra.backend import base, ssh
 
-from pytest_bgasync.containers import COMMAND
+from pytest_bgasync.engine.container import COMMAND
 from pytest_bgasync.util.errors import CommandDeadline
 
 

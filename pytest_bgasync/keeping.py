@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_bgasync.engine import Engine
+from pytest_bgasync.engine.client import Engine
+from pytest_bgasync.engine.scenario_record import Record, parse_name
 from pytest_bgasync.order import Order
-from pytest_bgasync.records import Record, parse_name
 from pytest_bgasync.scenario import Scenario
 from pytest_bgasync.util.names import LOCALHOST
 

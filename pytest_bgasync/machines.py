@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import docker.models.containers
 
-from pytest_bgasync.containers import Container
+from pytest_bgasync.engine.container import Container
 from pytest_bgasync.util.errors import HostProblem, UsageProblem
 
 

@@ -15,13 +15,13 @@ from typing import Any
 from pytest_bgasync import ssh, webhooks
 from pytest_bgasync.census import NOTES
 from pytest_bgasync.config import Limits
-from pytest_bgasync.containers import Container, File
-from pytest_bgasync.engine import FAILURES, Engine, reason
+from pytest_bgasync.engine.client import FAILURES, Engine, reason
+from pytest_bgasync.engine.container import Container, File
+from pytest_bgasync.engine.ownership import make_folder, owner_label, remove_folder
+from pytest_bgasync.engine.scenario_record import HOLD, Record, container_name, kept_name, network_name, new_scenario
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs import Jobs
-from pytest_bgasync.owner import make_folder, owner_label, remove_folder
 from pytest_bgasync.reach import GREETING, UNSURE, Reach
-from pytest_bgasync.records import HOLD, Record, container_name, kept_name, network_name, new_scenario
 from pytest_bgasync.services import Plan, Readiness, Service
 from pytest_bgasync.util import private_files as private
 from pytest_bgasync.util.clock import Clock, Deadline
@@ -267,7 +267,7 @@ class Scenario:
             return {}
         assert self._record is not None
         # From wherever it is pasted, it imports nothing of what lies there (-P).
-        through = [sys.executable, "-P", "-m", "pytest_bgasync.through", self.engine.url]
+        through = [sys.executable, "-P", "-m", "pytest_bgasync.engine.proxy_command", self.engine.url]
         return {name: [*through, container] for name, container in self._record.hosts.items()}
 
     def _write_ssh_config(self) -> None:

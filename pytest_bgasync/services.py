@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync.containers import Container, File
+from pytest_bgasync.engine.container import Container, File
 from pytest_bgasync.machines import Machine, check_file
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
 from pytest_bgasync.util.names import WEBHOOKS, host_name

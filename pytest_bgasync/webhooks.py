@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pytest_bgasync.containers import COMMAND, Container
+from pytest_bgasync.engine.container import COMMAND, Container
 from pytest_bgasync.remote import HOST
 from pytest_bgasync.services import Service
 from pytest_bgasync.util.clock import Clock, HostClock, steady

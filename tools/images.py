@@ -8,8 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from pytest_bgasync import engine
-from pytest_bgasync.images import Images
+from pytest_bgasync.engine import client as engine
+from pytest_bgasync.engine.images import Images
 from pytest_bgasync.util.errors import BgasyncError, EngineMissing
 
 ROOT = Path(__file__).resolve().parent.parent

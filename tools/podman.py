@@ -18,9 +18,9 @@ from pathlib import Path
 
 from images import build, find_engine, install, may_install, say
 
-from pytest_bgasync.engine import Engine, find
-from pytest_bgasync.images import Images
-from pytest_bgasync.shelves import Shelves
+from pytest_bgasync.engine.client import Engine, find
+from pytest_bgasync.engine.image_transfer import Shelves
+from pytest_bgasync.engine.images import Images
 from pytest_bgasync.util.clock import Deadline
 from pytest_bgasync.util.errors import BgasyncError
 

@@ -6,9 +6,9 @@ from argparse import ArgumentParser, Namespace
 from contextlib import closing
 
 from pytest_bgasync.commands.common import engine_option, say
-from pytest_bgasync.engine import find
-from pytest_bgasync.records import records
-from pytest_bgasync.sweep import kept_scenarios, sweep
+from pytest_bgasync.engine.cleanup import kept_scenarios, sweep
+from pytest_bgasync.engine.client import find
+from pytest_bgasync.engine.scenario_record import records
 from pytest_bgasync.util.text import number_of
 
 NAME = "clean"

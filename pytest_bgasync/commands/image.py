@@ -7,10 +7,10 @@ from contextlib import closing
 from pathlib import Path
 
 from pytest_bgasync.commands.common import engine_option, narrator, project, say
-from pytest_bgasync.engine import find
-from pytest_bgasync.guests import told
-from pytest_bgasync.images import Images, ours, remove_image
-from pytest_bgasync.shelves import Shelves
+from pytest_bgasync.engine.client import find
+from pytest_bgasync.engine.container_index import told
+from pytest_bgasync.engine.image_transfer import Shelves
+from pytest_bgasync.engine.images import Images, ours, remove_image
 from pytest_bgasync.util.errors import UsageProblem
 from pytest_bgasync.util.text import aligned
 

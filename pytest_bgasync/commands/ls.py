@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from pytest_bgasync.commands.common import engine_option, note, say
-from pytest_bgasync.engine import find
-from pytest_bgasync.guests import Guest, guests
-from pytest_bgasync.records import records
+from pytest_bgasync.engine.client import find
+from pytest_bgasync.engine.container_index import Guest, guests
+from pytest_bgasync.engine.scenario_record import records
 from pytest_bgasync.util.errors import EngineNotFound
 from pytest_bgasync.util.text import aligned
 

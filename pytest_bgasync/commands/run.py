@@ -13,17 +13,17 @@ from typing import Any
 
 from pytest_bgasync.commands.common import engine_option, image_option, narrator, note, project, say
 from pytest_bgasync.config import KEEP, Settings
+from pytest_bgasync.engine.image_transfer import Shelves
+from pytest_bgasync.engine.images import Images
+from pytest_bgasync.engine.ownership import make_folder, remove_folder
 from pytest_bgasync.failures import shortages
 from pytest_bgasync.findings import STRICT
 from pytest_bgasync.forkserver import Starter
-from pytest_bgasync.images import Images
 from pytest_bgasync.lab import Lab, Places, RunOptions
 from pytest_bgasync.opening import check_names, open_engine, payloads, wanted_for, with_inventory
-from pytest_bgasync.owner import make_folder, remove_folder
 from pytest_bgasync.player import StoppedRun
 from pytest_bgasync.running import Running
 from pytest_bgasync.scenario import Scenario, Wanted
-from pytest_bgasync.shelves import Shelves
 from pytest_bgasync.spec import Spec, parse_marker
 from pytest_bgasync.ssh import make_key
 from pytest_bgasync.summary import ANSI, counted, job_line, remarked, table

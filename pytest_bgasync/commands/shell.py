@@ -7,10 +7,10 @@ import shlex
 from argparse import ArgumentParser, Namespace
 from contextlib import closing
 
-from pytest_bgasync.engine import find
-from pytest_bgasync.guests import choose, guests
-from pytest_bgasync.owner import others_folders, places
-from pytest_bgasync.records import parse_name, records
+from pytest_bgasync.engine.client import find
+from pytest_bgasync.engine.container_index import choose, guests
+from pytest_bgasync.engine.ownership import others_folders, places
+from pytest_bgasync.engine.scenario_record import parse_name, records
 from pytest_bgasync.util.errors import AnsibleProblem, HostProblem, NotThere
 from pytest_bgasync.util.private_files import PrivateFolder
 from pytest_bgasync.util.text import number_of

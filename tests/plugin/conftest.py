@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from pytest_bgasync import Engine
-from pytest_bgasync.images import Images
+from pytest_bgasync.engine.images import Images
 
 from .inner import Inner
 

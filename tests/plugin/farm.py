@@ -15,8 +15,8 @@ from pathlib import Path
 
 import trustme
 
-from pytest_bgasync.engine import Engine, find
-from pytest_bgasync.shelves import Shelves
+from pytest_bgasync.engine.client import Engine, find
+from pytest_bgasync.engine.image_transfer import Shelves
 from pytest_bgasync.util.clock import Deadline
 
 from . import carrier

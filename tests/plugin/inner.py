@@ -22,7 +22,7 @@ import pytest
 from docker.errors import DockerException
 
 from pytest_bgasync import Engine
-from pytest_bgasync.owner import OWNER, containers
+from pytest_bgasync.engine.ownership import OWNER, containers
 
 #: Real seconds after which a run of pytest counts as stuck.
 STUCK = 240
@@ -35,7 +35,7 @@ GONE = 10
 # and lets Ctrl-C be heard where the tests themselves were started in the background.
 _RECORDER = """
 import os, pathlib, signal
-from pytest_bgasync.owner import OWNER, owner_label
+from pytest_bgasync.engine.ownership import OWNER, owner_label
 signal.signal(signal.SIGINT, signal.default_int_handler)
 pathlib.Path(os.environ["INNER_LABELS"], str(os.getpid())).write_text(owner_label()[OWNER])
 """

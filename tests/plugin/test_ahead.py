@@ -12,7 +12,7 @@ from .inner import Inner
 CONFTEST = """
     import datetime
     from pytest_bgasync.util.clock import Deadline
-    from pytest_bgasync.owner import containers, owner_label
+    from pytest_bgasync.engine.ownership import containers, owner_label
 
     def scenarios(engine):
         owner = owner_label()["bgasync.owner"]

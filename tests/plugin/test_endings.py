@@ -16,7 +16,7 @@ import pytest
 from docker.errors import NotFound
 
 from pytest_bgasync import Engine
-from pytest_bgasync.owner import OWNER, owner_label
+from pytest_bgasync.engine.ownership import OWNER, owner_label
 
 from .gate import Gate
 from .inner import Inner, Started, assert_no_insides, wait_until

@@ -17,7 +17,7 @@ TEST = "def test_one(bgasync): raise AssertionError('never reached')"
 #: A machine on which no socket of an engine exists; %s is what is found of dockerd.
 NO_ENGINE = """
 import os, shutil
-from pytest_bgasync import engine
+from pytest_bgasync.engine import client as engine
 engine._addresses = lambda environ: iter(())
 which = shutil.which
 engines = {"dockerd": %s, "podman": None}

@@ -14,7 +14,7 @@ from .relay import Relay, relay_to
 #: Real seconds in which an engine answers here; what makes it shorter than usual, and so the tests.
 ANSWER = 10
 CONFTEST = f"""
-    from pytest_bgasync import engine
+    from pytest_bgasync.engine import client as engine
 
     engine.ANSWER = {ANSWER}
 """

@@ -8,7 +8,7 @@ import re
 
 import pytest
 
-from pytest_bgasync.owner import OWNER
+from pytest_bgasync.engine.ownership import OWNER
 from pytest_bgasync.util.processes import identify
 
 from .inner import Inner

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_bgasync import BgasyncError, Job, JobDeadline, Lab, Outcome
 from pytest_bgasync.census import Census, Question, take_census
-from pytest_bgasync.containers import Container
+from pytest_bgasync.engine.container import Container
 from pytest_bgasync.util.clock import Deadline, HostClock
 from pytest_bgasync.verdict import Process, payload
 

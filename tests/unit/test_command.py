@@ -17,7 +17,7 @@ import pytest
 from pytest_bgasync.cli import main
 from pytest_bgasync.commands import COMMANDS, doctor
 from pytest_bgasync.commands.run import parse_hosts
-from pytest_bgasync.engine import Engine
+from pytest_bgasync.engine.client import Engine
 
 
 @pytest.fixture(autouse=True)
@@ -83,7 +83,9 @@ def test_a_playbook_that_is_not_there_is_told_before_anything_starts(capsys: pyt
 def test_without_an_engine_one_sentence_says_so(
     words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pytest_bgasync.records.places", tuple)  # sessions that go on meanwhile have engines
+    monkeypatch.setattr(
+        "pytest_bgasync.engine.scenario_record.places", tuple
+    )  # sessions that go on meanwhile have engines
     assert main(words) == 1
     said = capsys.readouterr()
     assert re.fullmatch(r"bgasync: no container engine answers at DOCKER_HOST=\S+ \(.*\): start it.*\n", said.err)

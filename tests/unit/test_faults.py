@@ -9,7 +9,7 @@ from typing import Any, cast
 import pytest
 from docker.errors import DockerException
 
-from pytest_bgasync.containers import Container, Finished
+from pytest_bgasync.engine.container import Container, Finished
 from pytest_bgasync.faults import Faults, links_and_routes
 from pytest_bgasync.util.errors import HostProblem
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import cast
 
-from pytest_bgasync.containers import Container
+from pytest_bgasync.engine.container import Container
 from pytest_bgasync.machines import Machine
 
 

@@ -25,8 +25,8 @@ from matplotlib.figure import Figure
 
 from pytest_bgasync import ssh
 from pytest_bgasync.config import Limits
-from pytest_bgasync.engine import Engine, find
-from pytest_bgasync.images import Images
+from pytest_bgasync.engine.client import Engine, find
+from pytest_bgasync.engine.images import Images
 from pytest_bgasync.scenario import Scenario, Wanted
 from pytest_bgasync.util.clock import Deadline
 from pytest_bgasync.webhooks import Authority

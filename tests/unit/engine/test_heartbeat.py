@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 import pytest
 
-from pytest_bgasync import heartbeat
-from pytest_bgasync.heartbeat import Heartbeat
+from pytest_bgasync.engine import heartbeat
+from pytest_bgasync.engine.heartbeat import Heartbeat
 from pytest_bgasync.util.clock import Deadline
 from pytest_bgasync.util.errors import EngineTimeout
 

@@ -7,9 +7,9 @@ import threading
 from contextlib import suppress
 from functools import cache
 
-from pytest_bgasync.containers import Container
+from pytest_bgasync.engine.attach_stream import CHUNK, Stream
+from pytest_bgasync.engine.container import Container
 from pytest_bgasync.remote import HOST
-from pytest_bgasync.streams import CHUNK, Stream
 from pytest_bgasync.util.errors import BgasyncError
 
 _SCRIPT = HOST / "bridge.py"

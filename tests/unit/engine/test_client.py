@@ -23,8 +23,8 @@ import pytest
 from docker.context import ContextAPI
 from docker.errors import DockerException
 
-from pytest_bgasync import engine
-from pytest_bgasync.engine import find
+from pytest_bgasync.engine import client as engine
+from pytest_bgasync.engine.client import find
 from pytest_bgasync.util.errors import EngineMissing, EngineNotFound, EngineRefused, EngineTimeout
 from pytest_bgasync.util.interrupts import Interrupts
 from pytest_bgasync.util.locks import FileLock

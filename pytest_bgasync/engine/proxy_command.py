@@ -1,4 +1,4 @@
-"""``python -m pytest_bgasync.through ENGINE CONTAINER``: standard input and output lead to a kept host's ssh server.
+"""``python -m pytest_bgasync.engine.proxy_command ENGINE CONTAINER``: standard input and output lead to a kept host's ssh server.
 
 ssh runs it as its ProxyCommand where no port of this machine leads to the host: everything goes through the engine.
 """
@@ -12,9 +12,9 @@ from contextlib import closing, suppress
 
 from docker.errors import NotFound
 
-from pytest_bgasync.engine import FAILURES, Engine, find, reason
-from pytest_bgasync.forward import bridge
-from pytest_bgasync.streams import CHUNK, Stream
+from pytest_bgasync.engine.attach_stream import CHUNK, Stream
+from pytest_bgasync.engine.client import FAILURES, Engine, find, reason
+from pytest_bgasync.engine.port_forward import bridge
 from pytest_bgasync.util.errors import BgasyncError, HostProblem
 
 

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from pytest_bgasync import owner
-from pytest_bgasync.guests import choose, told
-from pytest_bgasync.owner import make_folder, others_folders, own_folders
-from pytest_bgasync.records import (
+from pytest_bgasync.engine import ownership as owner
+from pytest_bgasync.engine.container_index import choose, told
+from pytest_bgasync.engine.ownership import make_folder, others_folders, own_folders
+from pytest_bgasync.engine.scenario_record import (
     FILE,
     HOLD,
     Name,

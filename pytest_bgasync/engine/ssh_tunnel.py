@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 from urllib.parse import SplitResult
 
-from pytest_bgasync.owner import make_folder, remove_folder
+from pytest_bgasync.engine.ownership import make_folder, remove_folder
 from pytest_bgasync.util.clock import Deadline
 from pytest_bgasync.util.errors import EngineNotFound
 

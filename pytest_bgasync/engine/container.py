@@ -16,10 +16,10 @@ from typing import Any
 import docker.models.containers
 from docker.errors import APIError, NotFound
 
-from pytest_bgasync.engine import FAILURES, Engine, reason
-from pytest_bgasync.memory import COUNTERS, is_full, killed
-from pytest_bgasync.records import STAYS
-from pytest_bgasync.streams import Stream
+from pytest_bgasync.engine.attach_stream import Stream
+from pytest_bgasync.engine.client import FAILURES, Engine, reason
+from pytest_bgasync.engine.memory import COUNTERS, is_full, killed
+from pytest_bgasync.engine.scenario_record import STAYS
 from pytest_bgasync.util.clock import Deadline
 from pytest_bgasync.util.errors import BgasyncError, CommandDeadline, HostProblem, OutputLimitError
 

@@ -18,10 +18,10 @@ from typing import Any
 from docker.errors import ImageNotFound
 from docker.utils import parse_repository_tag
 
-from pytest_bgasync.engine import FAILURES, Engine, reason
-from pytest_bgasync.owner import OWNER, owner_label
+from pytest_bgasync.engine.client import FAILURES, Engine, reason
+from pytest_bgasync.engine.image_transfer import Shelves
+from pytest_bgasync.engine.ownership import OWNER, owner_label
 from pytest_bgasync.remote import IMAGE
-from pytest_bgasync.shelves import Shelves
 from pytest_bgasync.util import private_files as private
 from pytest_bgasync.util.atomic_write import plain
 from pytest_bgasync.util.clock import Deadline

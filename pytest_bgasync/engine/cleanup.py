@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync.engine import FAILURES, Engine
-from pytest_bgasync.owner import OWNER, containers, own_folders, places
-from pytest_bgasync.records import Name, Record, is_kept, network_name, parse_name
+from pytest_bgasync.engine.client import FAILURES, Engine
+from pytest_bgasync.engine.ownership import OWNER, containers, own_folders, places
+from pytest_bgasync.engine.scenario_record import Name, Record, is_kept, network_name, parse_name
 from pytest_bgasync.util.locks import cache_folder
 from pytest_bgasync.util.private_files import PrivateFolder, parse
 from pytest_bgasync.util.processes import is_alive, of_another_boot

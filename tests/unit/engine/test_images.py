@@ -11,8 +11,8 @@ from typing import Any, cast
 import pytest
 from docker.errors import APIError, ImageNotFound
 
-from pytest_bgasync.engine import Engine
-from pytest_bgasync.images import LABEL, RECIPE, Images, _folder_digest, _install_hint, _tag_name
+from pytest_bgasync.engine.client import Engine
+from pytest_bgasync.engine.images import LABEL, RECIPE, Images, _folder_digest, _install_hint, _tag_name
 from pytest_bgasync.util.errors import ImageProblem
 
 
@@ -174,6 +174,6 @@ def test_a_base_image_that_cannot_be_made_is_told_by_who_failed(
     engine = SimpleNamespace(
         patient_client=lambda _: SimpleNamespace(api=SimpleNamespace(import_image_from_stream=take))
     )
-    monkeypatch.setattr("pytest_bgasync.images.BOOTSTRAP", ["sh", "-c", builds])
+    monkeypatch.setattr("pytest_bgasync.engine.images.BOOTSTRAP", ["sh", "-c", builds])
     with pytest.raises(ImageProblem, match=sentence):
         Images(cast(Engine, engine), lambda _: None)._bootstrap("base:1")

@@ -23,10 +23,10 @@ from docker.context import Context, ContextAPI
 from docker.errors import APIError, DockerException, TLSParameterError
 from docker.utils import kwargs_from_env
 
-from pytest_bgasync.heartbeat import Heartbeat, hung
-from pytest_bgasync.owner import containers, owner_label
-from pytest_bgasync.records import parse_name
-from pytest_bgasync.tunnel import Tunnel
+from pytest_bgasync.engine.heartbeat import Heartbeat, hung
+from pytest_bgasync.engine.ownership import containers, owner_label
+from pytest_bgasync.engine.scenario_record import parse_name
+from pytest_bgasync.engine.ssh_tunnel import Tunnel
 from pytest_bgasync.util import private_files as private
 from pytest_bgasync.util.clock import Deadline
 from pytest_bgasync.util.errors import EngineMissing, EngineNotFound, EngineRefused, EngineTimeout

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from pytest_bgasync.owner import own_folders, places
+from pytest_bgasync.engine.ownership import own_folders, places
 from pytest_bgasync.util import private_files as private
 
 #: How the names of networks and containers begin; those of kept containers go on with KEPT.

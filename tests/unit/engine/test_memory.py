@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.memory import is_full, killed
+from pytest_bgasync.engine.memory import is_full, killed
 
 MIB = 1 << 20
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from docker.errors import APIError, ImageNotFound
 
-from pytest_bgasync.engine import ANSWER, FAILURES, Engine, find, reason
+from pytest_bgasync.engine.client import ANSWER, FAILURES, Engine, find, reason
 from pytest_bgasync.util.errors import EngineNotFound, EngineTimeout, ImageProblem
 
 #: Real seconds for an engine to say something while an image is copied.

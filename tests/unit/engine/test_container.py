@@ -11,9 +11,9 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from pytest_bgasync import containers
-from pytest_bgasync.containers import _demultiplexed
-from pytest_bgasync.streams import Stream
+from pytest_bgasync.engine import container as containers
+from pytest_bgasync.engine.attach_stream import Stream
+from pytest_bgasync.engine.container import _demultiplexed
 from pytest_bgasync.util.clock import Deadline
 
 

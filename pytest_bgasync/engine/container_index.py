@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pytest_bgasync.engine import FAILURES, Engine, reason
-from pytest_bgasync.owner import containers
-from pytest_bgasync.records import Name, Record, parse_name
+from pytest_bgasync.engine.client import FAILURES, Engine, reason
+from pytest_bgasync.engine.ownership import containers
+from pytest_bgasync.engine.scenario_record import Name, Record, parse_name
 from pytest_bgasync.util.errors import Ambiguous, EngineNotFound, NotThere
 from pytest_bgasync.util.names import LOCALHOST
 from pytest_bgasync.util.text import listing

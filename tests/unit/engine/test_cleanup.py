@@ -18,11 +18,11 @@ from typing import Any, cast
 import pytest
 from docker.errors import APIError
 
-from pytest_bgasync import owner
-from pytest_bgasync.engine import Engine
-from pytest_bgasync.owner import OWNER, make_folder, owner_label
-from pytest_bgasync.records import Record
-from pytest_bgasync.sweep import ABANDONED, leftovers, made_by, sweep
+from pytest_bgasync.engine import ownership as owner
+from pytest_bgasync.engine.cleanup import ABANDONED, leftovers, made_by, sweep
+from pytest_bgasync.engine.client import Engine
+from pytest_bgasync.engine.ownership import OWNER, make_folder, owner_label
+from pytest_bgasync.engine.scenario_record import Record
 from pytest_bgasync.util.processes import is_alive
 
 OURS: dict[str, Any] = json.loads(owner_label()[OWNER])
