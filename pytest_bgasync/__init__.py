@@ -1,19 +1,20 @@
 """pytest-bgasync: test what Ansible playbooks do with background jobs."""
 
 from pytest_bgasync.engine.client import Engine
-from pytest_bgasync.findings import Finding
 from pytest_bgasync.hosts import Host
-from pytest_bgasync.jobs import Job, Jobs
+from pytest_bgasync.jobs.findings import Finding
+from pytest_bgasync.jobs.job import Job, Jobs
+from pytest_bgasync.jobs.launches import Poll
+from pytest_bgasync.jobs.outcome import Outcome
+from pytest_bgasync.jobs.task_results import Recap, TaskResult
+from pytest_bgasync.jobs.verdict import Process
 from pytest_bgasync.lab import Lab
-from pytest_bgasync.launches import Poll
 from pytest_bgasync.machines import CommandResult
-from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.player import LateHostError, LocalhostProblem, PlaybookDeadline, PlaybookKilled, StoppedRun
 from pytest_bgasync.running import Running
 from pytest_bgasync.runs import Run
 from pytest_bgasync.services import Service
 from pytest_bgasync.stubs import Call
-from pytest_bgasync.tasks import Recap, TaskResult
 from pytest_bgasync.traffic import Traffic
 from pytest_bgasync.util.errors import (
     Ambiguous,
@@ -31,7 +32,6 @@ from pytest_bgasync.util.errors import (
     UsageProblem,
     WebhookDeadline,
 )
-from pytest_bgasync.verdict import Process
 from pytest_bgasync.webhooks import Request, Webhooks
 
 __all__ = [

@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_bgasync.jobs import Job
-from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.jobs.job import Job
+from pytest_bgasync.jobs.outcome import Outcome
+from pytest_bgasync.jobs.verdict import gave_up
 from pytest_bgasync.util.errors import UsageProblem
-from pytest_bgasync.verdict import gave_up
 
 ARGUMENTS = ("task", "outcome", "rc", "within", "count", "host")
 

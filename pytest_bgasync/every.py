@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.jobs.outcome import Outcome
 from pytest_bgasync.util.errors import UsageProblem
 from pytest_bgasync.util.text import place
 

@@ -6,17 +6,17 @@ import signal
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from pytest_bgasync.census import Question
 from pytest_bgasync.every import Every
-from pytest_bgasync.findings import named
 from pytest_bgasync.gate import Stop
 from pytest_bgasync.hosts import Host
-from pytest_bgasync.jobs import GRACE, Job, take_stock
-from pytest_bgasync.outcome import Outcome
-from pytest_bgasync.tasks import item_fits
+from pytest_bgasync.jobs.findings import named
+from pytest_bgasync.jobs.host_snapshot import Question
+from pytest_bgasync.jobs.job import GRACE, Job, take_stock
+from pytest_bgasync.jobs.outcome import Outcome
+from pytest_bgasync.jobs.task_results import item_fits
+from pytest_bgasync.jobs.verdict import Process, payload
 from pytest_bgasync.util.clock import LIMIT_FLOOR, Deadline
 from pytest_bgasync.util.errors import BgasyncError, HostProblem
-from pytest_bgasync.verdict import Process, payload
 
 #: The longest limit of a job that is to time out, in real seconds: it stands still, so nobody needs to wait for long.
 SOON = LIMIT_FLOOR

@@ -11,9 +11,9 @@ from docker.errors import NotFound
 
 from pytest_bgasync.engine.client import FAILURES, reason
 from pytest_bgasync.engine.container import Container
+from pytest_bgasync.jobs.verdict import Process
 from pytest_bgasync.util.clock import Deadline
 from pytest_bgasync.util.errors import HostProblem
-from pytest_bgasync.verdict import Process
 
 #: Real seconds in which processes that were killed have gone.
 DYING = 10.0

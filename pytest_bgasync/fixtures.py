@@ -20,12 +20,12 @@ from pytest_bgasync.engine.images import Images
 from pytest_bgasync.engine.ownership import make_folder, remove_folder
 from pytest_bgasync.every import Every, parse_every
 from pytest_bgasync.failures import logs, sections, shortages
-from pytest_bgasync.findings import STRICT
 from pytest_bgasync.forkserver import Starter
+from pytest_bgasync.jobs.findings import STRICT
+from pytest_bgasync.jobs.outcome import Outcome
 from pytest_bgasync.lab import Lab, Places
 from pytest_bgasync.ledger import plain, seen_by
 from pytest_bgasync.opening import check_names, open_engine, payloads, prepare, wanted_for, with_inventory
-from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.scenario import Scenario, Wanted
 from pytest_bgasync.services import Plan, Registry
 from pytest_bgasync.spec import Spec, parse_marker

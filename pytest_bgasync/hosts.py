@@ -10,18 +10,18 @@ from typing import Any
 
 import testinfra.host
 
-from pytest_bgasync.census import Census, Question, take_census
-from pytest_bgasync.deeds import Deed, noted
 from pytest_bgasync.engine.container import Container
 from pytest_bgasync.faults import Faults
 from pytest_bgasync.inspection import LimitedSsh
-from pytest_bgasync.jobs import Jobs, owned, veiled
+from pytest_bgasync.jobs.actions import Deed, noted
+from pytest_bgasync.jobs.host_snapshot import Census, Question, take_census
+from pytest_bgasync.jobs.job import Jobs, owned, veiled
+from pytest_bgasync.jobs.verdict import Process
 from pytest_bgasync.machines import Machine
 from pytest_bgasync.stubs import Call, Stubs
 from pytest_bgasync.util.clock import Clock, HostClock
 from pytest_bgasync.util.errors import HostProblem, NotThere
 from pytest_bgasync.util.text import listing
-from pytest_bgasync.verdict import Process
 
 
 class Host(Machine):

@@ -13,14 +13,14 @@ from typing import Any, TypedDict, Unpack
 from pytest_bgasync.ansible import ansible_playbook, environment, project_folder
 from pytest_bgasync.every import Every
 from pytest_bgasync.fates import Fates
-from pytest_bgasync.findings import Finding
 from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.hosts import Host, Hosts
 from pytest_bgasync.inventories import generated
-from pytest_bgasync.jobs import Jobs, take_stock
+from pytest_bgasync.jobs.findings import Finding
+from pytest_bgasync.jobs.job import Jobs, take_stock
+from pytest_bgasync.jobs.outcome import Outcome
 from pytest_bgasync.keeping import ways_back
 from pytest_bgasync.order import Order
-from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.running import Running
 from pytest_bgasync.runs import Run
 from pytest_bgasync.scenario import Scenario, waiting_until

@@ -9,17 +9,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync.deeds import Deed
-from pytest_bgasync.findings import Finding
-from pytest_bgasync.jobs import Job
+from pytest_bgasync.jobs.actions import Deed
+from pytest_bgasync.jobs.findings import Finding
+from pytest_bgasync.jobs.job import Job
+from pytest_bgasync.jobs.task_results import Reach, TaskResult
+from pytest_bgasync.jobs.verdict import Process
 from pytest_bgasync.lab import Lab
 from pytest_bgasync.runs import Run
-from pytest_bgasync.tasks import Reach, TaskResult
 from pytest_bgasync.traffic import Traffic, longest_gap
 from pytest_bgasync.util.clock import Clock
 from pytest_bgasync.util.errors import BgasyncError, HostProblem, UsageProblem
 from pytest_bgasync.util.names import WEBHOOKS
-from pytest_bgasync.verdict import Process
 from pytest_bgasync.verify import Account
 from pytest_bgasync.webhooks import Request, Webhooks
 

@@ -12,14 +12,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from pytest_bgasync.census import Question
-from pytest_bgasync.events import Event, read_events
-from pytest_bgasync.findings import batches
 from pytest_bgasync.forkserver import Start, Starter
 from pytest_bgasync.gate import Gate, Stop
-from pytest_bgasync.jobs import SLOWLY, Job, JobHost
+from pytest_bgasync.jobs.events import Event, read_events
+from pytest_bgasync.jobs.findings import batches
+from pytest_bgasync.jobs.host_snapshot import Question
+from pytest_bgasync.jobs.job import SLOWLY, Job, JobHost
+from pytest_bgasync.jobs.outcome import Outcome
+from pytest_bgasync.jobs.verdict import size_of, writing
 from pytest_bgasync.order import Order
-from pytest_bgasync.outcome import Outcome
 from pytest_bgasync.runs import Run
 from pytest_bgasync.util.clock import Deadline, steady
 from pytest_bgasync.util.errors import (
@@ -34,7 +35,6 @@ from pytest_bgasync.util.names import LOCAL_NAMES, LOCALHOST
 from pytest_bgasync.util.process_cleanup import end_processes
 from pytest_bgasync.util.progress import Activity
 from pytest_bgasync.util.text import printable
-from pytest_bgasync.verdict import size_of, writing
 
 #: Real seconds in which an ansible-playbook that was killed has gone.
 DYING = 10.0

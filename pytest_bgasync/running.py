@@ -7,9 +7,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pytest_bgasync import launches
 from pytest_bgasync.forkserver import Starter
-from pytest_bgasync.jobs import Job, JobHost, Jobs
+from pytest_bgasync.jobs import launches
+from pytest_bgasync.jobs.job import Job, JobHost, Jobs
 from pytest_bgasync.order import Order
 from pytest_bgasync.player import Player, StoppedRun
 from pytest_bgasync.runs import Run

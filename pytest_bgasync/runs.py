@@ -6,20 +6,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from pytest_bgasync import launches, rules, statuses, tasks
-from pytest_bgasync.census import Census, Question
-from pytest_bgasync.events import Event, read_events
-from pytest_bgasync.findings import Batch, Facts, Finding, batches
-from pytest_bgasync.jobs import GRACE, Job, JobHost, Jobs, find_survivors, owned, standing_still, take_stock, veiled
+from pytest_bgasync.jobs import launches, rules
+from pytest_bgasync.jobs import status_polls as statuses
+from pytest_bgasync.jobs import task_results as tasks
+from pytest_bgasync.jobs.events import Event, read_events
+from pytest_bgasync.jobs.findings import Batch, Facts, Finding, batches
+from pytest_bgasync.jobs.host_snapshot import Census, Question
+from pytest_bgasync.jobs.job import GRACE, Job, JobHost, Jobs, find_survivors, owned, standing_still, take_stock, veiled
+from pytest_bgasync.jobs.outcome import CUT_SHORT, Outcome
+from pytest_bgasync.jobs.task_results import Reach, Recap, TaskResult
+from pytest_bgasync.jobs.verdict import Process, daemons, gave_up
 from pytest_bgasync.order import Order
-from pytest_bgasync.outcome import CUT_SHORT, Outcome
-from pytest_bgasync.tasks import Reach, Recap, TaskResult
 from pytest_bgasync.util.atomic_write import read_ends
 from pytest_bgasync.util.clock import Deadline
 from pytest_bgasync.util.errors import NotThere
 from pytest_bgasync.util.names import LOCAL_NAMES
 from pytest_bgasync.util.text import listing
-from pytest_bgasync.verdict import Process, daemons, gave_up
 
 
 class Run:

@@ -13,14 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from pytest_bgasync import ssh, webhooks
-from pytest_bgasync.census import NOTES
 from pytest_bgasync.config import Limits
 from pytest_bgasync.engine.client import FAILURES, Engine, reason
 from pytest_bgasync.engine.container import Container, File
 from pytest_bgasync.engine.ownership import make_folder, owner_label, remove_folder
 from pytest_bgasync.engine.scenario_record import HOLD, Record, container_name, kept_name, network_name, new_scenario
 from pytest_bgasync.hosts import Host
-from pytest_bgasync.jobs import Jobs
+from pytest_bgasync.jobs.host_snapshot import NOTES
+from pytest_bgasync.jobs.job import Jobs
 from pytest_bgasync.reach import GREETING, UNSURE, Reach
 from pytest_bgasync.services import Plan, Readiness, Service
 from pytest_bgasync.util import private_files as private

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
-from pytest_bgasync.findings import STRICT
+from pytest_bgasync.jobs.findings import STRICT
 from pytest_bgasync.util.clock import checked_scale
 from pytest_bgasync.util.errors import UsageProblem
 from pytest_bgasync.util.names import MOST, host_name

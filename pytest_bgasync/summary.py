@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TypedDict
 
-from pytest_bgasync.jobs import Job
+from pytest_bgasync.jobs.job import Job
 from pytest_bgasync.util.text import aligned, number_of, printable
 
 #: How outcomes are coloured, as pytest's terminal takes it.

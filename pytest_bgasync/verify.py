@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 
 from pytest_bgasync.declared import Declaration, claimed
 from pytest_bgasync.fates import Fates
-from pytest_bgasync.findings import Finding, details, named
-from pytest_bgasync.jobs import GRACE, Job, standing_still, take_stock
-from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.jobs.findings import Finding, details, named
+from pytest_bgasync.jobs.job import GRACE, Job, standing_still, take_stock
+from pytest_bgasync.jobs.outcome import Outcome
 from pytest_bgasync.runs import Run
 from pytest_bgasync.util.clock import Clock, Deadline
 from pytest_bgasync.util.text import number_of, place, printable

@@ -22,7 +22,7 @@ import pytest
 
 from pytest_bgasync import Lab, Outcome, Run
 from pytest_bgasync.every import ENDS
-from pytest_bgasync.findings import Finding
+from pytest_bgasync.jobs.findings import Finding
 from pytest_bgasync.services import Registry
 
 ROOT = Path(__file__).parent.parent

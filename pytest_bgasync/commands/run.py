@@ -17,8 +17,8 @@ from pytest_bgasync.engine.image_transfer import Shelves
 from pytest_bgasync.engine.images import Images
 from pytest_bgasync.engine.ownership import make_folder, remove_folder
 from pytest_bgasync.failures import shortages
-from pytest_bgasync.findings import STRICT
 from pytest_bgasync.forkserver import Starter
+from pytest_bgasync.jobs.findings import STRICT
 from pytest_bgasync.lab import Lab, Places, RunOptions
 from pytest_bgasync.opening import check_names, open_engine, payloads, wanted_for, with_inventory
 from pytest_bgasync.player import StoppedRun

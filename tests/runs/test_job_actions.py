@@ -9,10 +9,10 @@ import time
 import pytest
 
 from pytest_bgasync import BgasyncError, Job, JobDeadline, Lab, Outcome
-from pytest_bgasync.census import Census, Question, take_census
 from pytest_bgasync.engine.container import Container
+from pytest_bgasync.jobs.host_snapshot import Census, Question, take_census
+from pytest_bgasync.jobs.verdict import Process, payload
 from pytest_bgasync.util.clock import Deadline, HostClock
-from pytest_bgasync.verdict import Process, payload
 
 pytestmark = pytest.mark.bgasync(time_scale=0.01, strict=False)
 

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync.census import Census, Question
-from pytest_bgasync.events import Event
-from pytest_bgasync.jobs import Job, JobHost
-from pytest_bgasync.launches import Launch
+from pytest_bgasync.jobs.events import Event
+from pytest_bgasync.jobs.host_snapshot import Census, Question
+from pytest_bgasync.jobs.job import Job, JobHost
+from pytest_bgasync.jobs.launches import Launch
+from pytest_bgasync.jobs.verdict import JobFile, Process
 from pytest_bgasync.order import Order
 from pytest_bgasync.runs import Run
 from pytest_bgasync.util.clock import Clock, Deadline
 from pytest_bgasync.util.errors import HostProblem
-from pytest_bgasync.verdict import JobFile, Process
 
 #: Ten playbook seconds pass in one real second; the scenario began at the epoch's second 100.
 CLOCK = Clock(scale=0.1, zero=100.0)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_bgasync.launches import Miss
-from pytest_bgasync.rules.asking import why_missed
+from pytest_bgasync.jobs.launches import Miss
+from pytest_bgasync.jobs.rules.asking import why_missed
 
 from .made import launch
 

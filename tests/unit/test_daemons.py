@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.verdict import Process, daemons
+from pytest_bgasync.jobs.verdict import Process, daemons
 
 from .made import process
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from pytest_bgasync.declared import Declaration, claimed, parse_declaration
-from pytest_bgasync.jobs import Job
-from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.jobs.job import Job
+from pytest_bgasync.jobs.outcome import Outcome
 from pytest_bgasync.util.errors import UsageProblem
 
 from .made import CLOCK, FakeHost, launch

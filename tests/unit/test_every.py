@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_bgasync.every import ENDS, Every, parse_every
-from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.jobs.outcome import Outcome
 from pytest_bgasync.util.errors import UsageProblem
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_bgasync.events import Event
 from pytest_bgasync.failures import OUTPUT, TASKS, sections, shortages
+from pytest_bgasync.jobs.events import Event
 from pytest_bgasync.machines import Machine
 from pytest_bgasync.runs import Run
 

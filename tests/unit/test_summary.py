@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.jobs import Job
-from pytest_bgasync.outcome import Outcome
+from pytest_bgasync.jobs.job import Job
+from pytest_bgasync.jobs.outcome import Outcome
 from pytest_bgasync.summary import ANSI, COLOURS, JobLine, counted, job_line, properties, table
 
 from .made import CLOCK, FakeHost, job_file, launch

@@ -11,9 +11,9 @@ import pytest
 from pytest_bgasync.declared import Declaration
 from pytest_bgasync.every import Every
 from pytest_bgasync.fates import Fates
-from pytest_bgasync.findings import STRICT
-from pytest_bgasync.outcome import Outcome
-from pytest_bgasync.verdict import JobFile
+from pytest_bgasync.jobs.findings import STRICT
+from pytest_bgasync.jobs.outcome import Outcome
+from pytest_bgasync.jobs.verdict import JobFile
 from pytest_bgasync.verify import settle
 
 from .made import CLOCK, FakeHost, job_file, job_launched, run_of, task_started

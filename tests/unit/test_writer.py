@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.events import Event, read_events
+from pytest_bgasync.jobs.events import Event, read_events
 
 #: It is no part of the package, but of ansible-playbook's process.
 Writer = import_module("pytest_bgasync.remote.controller.bgasync_controller.events").Writer

@@ -19,7 +19,7 @@ from bench import side_by_side
 
 from pytest_bgasync import Lab
 from pytest_bgasync.ansible import ansible_playbook
-from pytest_bgasync.findings import STRICT
+from pytest_bgasync.jobs.findings import STRICT
 from pytest_bgasync.verify import settle
 
 PLAYBOOK = """
