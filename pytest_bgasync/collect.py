@@ -11,7 +11,7 @@ import pytest
 
 from pytest_bgasync.audit.ignore import Ignore, parse_ignores
 from pytest_bgasync.audit.session import Told, audit_all, line
-from pytest_bgasync.config import Settings
+from pytest_bgasync.config.settings import Settings
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
 from pytest_bgasync.util.playbook_files import is_play
 from pytest_bgasync.util.yaml_nodes import NotYaml, compose, entries

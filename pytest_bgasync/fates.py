@@ -6,7 +6,7 @@ import signal
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from pytest_bgasync.every import Every
+from pytest_bgasync.config.outcome_marker import Every
 from pytest_bgasync.gate import Stop
 from pytest_bgasync.hosts import Host
 from pytest_bgasync.jobs.findings import named

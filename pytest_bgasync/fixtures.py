@@ -11,14 +11,15 @@ import pytest
 
 from pytest_bgasync import ssh
 from pytest_bgasync.ahead import Ahead
-from pytest_bgasync.config import Settings
+from pytest_bgasync.config.marker import Spec, parse_marker
+from pytest_bgasync.config.outcome_marker import Every, parse_every
+from pytest_bgasync.config.settings import Settings
 from pytest_bgasync.coverage import Seen, seen
 from pytest_bgasync.declared import Declaration, parse_declaration
 from pytest_bgasync.engine.client import Engine
 from pytest_bgasync.engine.image_transfer import Shelves
 from pytest_bgasync.engine.images import Images
 from pytest_bgasync.engine.ownership import make_folder, remove_folder
-from pytest_bgasync.every import Every, parse_every
 from pytest_bgasync.failures import logs, sections, shortages
 from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.jobs.findings import STRICT
@@ -28,7 +29,6 @@ from pytest_bgasync.ledger import plain, seen_by
 from pytest_bgasync.opening import check_names, open_engine, payloads, prepare, wanted_for, with_inventory
 from pytest_bgasync.scenario import Scenario, Wanted
 from pytest_bgasync.services import Plan, Registry
-from pytest_bgasync.spec import Spec, parse_marker
 from pytest_bgasync.summary import JobLine, job_line, properties
 from pytest_bgasync.util.clock import Clock
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem

@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
 from pytest_bgasync.ansible import ansible_playbook, environment, project_folder
-from pytest_bgasync.every import Every
+from pytest_bgasync.config.marker import Spec
+from pytest_bgasync.config.outcome_marker import Every
 from pytest_bgasync.fates import Fates
 from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.hosts import Host, Hosts
@@ -25,7 +26,6 @@ from pytest_bgasync.running import Running
 from pytest_bgasync.runs import Run
 from pytest_bgasync.scenario import Scenario, waiting_until
 from pytest_bgasync.services import Service
-from pytest_bgasync.spec import Spec
 from pytest_bgasync.traffic import Traffic
 from pytest_bgasync.util.atomic_write import plain
 from pytest_bgasync.util.clock import Clock

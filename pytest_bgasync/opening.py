@@ -9,14 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from pytest_bgasync.ansible import ansible_playbook, environment, project_folder
-from pytest_bgasync.config import Settings
+from pytest_bgasync.config.marker import Spec
+from pytest_bgasync.config.settings import Settings
 from pytest_bgasync.engine.cleanup import sweep
 from pytest_bgasync.engine.client import Engine, find
 from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.inventories import find_inventory, hosts_of
 from pytest_bgasync.scenario import Wanted
 from pytest_bgasync.services import Plan
-from pytest_bgasync.spec import Spec
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
 from pytest_bgasync.util.locks import cache_folder
 from pytest_bgasync.util.names import LOCALHOST, WEBHOOKS

@@ -19,7 +19,7 @@ import pytest
 
 from pytest_bgasync import fixtures
 from pytest_bgasync.baseline import UPDATE
-from pytest_bgasync.config import INI_KEYS, KEEP, parse_settings, see_that_none_leads_away
+from pytest_bgasync.config.settings import INI_KEYS, KEEP, parse_settings, see_that_none_leads_away
 from pytest_bgasync.fixtures import (
     ACCOUNT,
     FAILED,

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_bgasync import ssh, webhooks
-from pytest_bgasync.config import Limits
+from pytest_bgasync.config.settings import Limits
 from pytest_bgasync.engine.client import FAILURES, Engine, reason
 from pytest_bgasync.engine.container import Container, File
 from pytest_bgasync.engine.ownership import make_folder, owner_label, remove_folder

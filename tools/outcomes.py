@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from pytest_bgasync import Lab, Outcome, Run
-from pytest_bgasync.every import ENDS
+from pytest_bgasync.config.outcome_marker import ENDS
 from pytest_bgasync.jobs.findings import Finding
 from pytest_bgasync.services import Registry
 

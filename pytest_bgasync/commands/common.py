@@ -7,7 +7,7 @@ import sys
 from argparse import ArgumentParser
 from pathlib import Path
 
-from pytest_bgasync.project import Project, find_project
+from pytest_bgasync.config.project import Project, find_project
 from pytest_bgasync.util.errors import BgasyncError
 from pytest_bgasync.util.progress import Narrator
 

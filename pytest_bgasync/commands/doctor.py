@@ -18,7 +18,8 @@ from docker.errors import ImageNotFound
 
 from pytest_bgasync.ansible import ansible_playbook, ansible_version, environment
 from pytest_bgasync.commands.common import engine_option, image_option, narrator, project, say
-from pytest_bgasync.config import Settings
+from pytest_bgasync.config.project import Project
+from pytest_bgasync.config.settings import Settings
 from pytest_bgasync.engine.cleanup import leftovers
 from pytest_bgasync.engine.client import FAILURES, Engine, find, naming_words, reason
 from pytest_bgasync.engine.container_index import guests
@@ -26,7 +27,6 @@ from pytest_bgasync.engine.images import BASE, BOOTSTRAP, base_name, target_name
 from pytest_bgasync.engine.ownership import make_folder, places, remove_folder
 from pytest_bgasync.engine.scenario_record import records
 from pytest_bgasync.forkserver import Start, Starter
-from pytest_bgasync.project import Project
 from pytest_bgasync.ssh import make_key
 from pytest_bgasync.util.clock import Deadline
 from pytest_bgasync.util.errors import AnsibleProblem, BgasyncError

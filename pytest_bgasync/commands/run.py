@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from pytest_bgasync.commands.common import engine_option, image_option, narrator, note, project, say
-from pytest_bgasync.config import KEEP, Settings
+from pytest_bgasync.config.marker import Spec, parse_marker
+from pytest_bgasync.config.settings import KEEP, Settings
 from pytest_bgasync.engine.image_transfer import Shelves
 from pytest_bgasync.engine.images import Images
 from pytest_bgasync.engine.ownership import make_folder, remove_folder
@@ -24,7 +25,6 @@ from pytest_bgasync.opening import check_names, open_engine, payloads, wanted_fo
 from pytest_bgasync.player import StoppedRun
 from pytest_bgasync.running import Running
 from pytest_bgasync.scenario import Scenario, Wanted
-from pytest_bgasync.spec import Spec, parse_marker
 from pytest_bgasync.ssh import make_key
 from pytest_bgasync.summary import ANSI, counted, job_line, remarked, table
 from pytest_bgasync.util.clock import Clock

@@ -8,7 +8,7 @@ import pytest
 
 from pytest_bgasync.baseline import UPDATE, Baseline, Comparison, Session, compare, load, save, updated
 from pytest_bgasync.behaviour import Behaviour, behaviours, lines
-from pytest_bgasync.config import Settings
+from pytest_bgasync.config.settings import Settings
 from pytest_bgasync.ledger import Record
 from pytest_bgasync.sessions.coverage import Seeing
 from pytest_bgasync.util.errors import BgasyncError

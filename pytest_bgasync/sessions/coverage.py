@@ -7,7 +7,7 @@ from functools import cached_property
 
 import pytest
 
-from pytest_bgasync.config import Settings
+from pytest_bgasync.config.settings import Settings
 from pytest_bgasync.coverage import Coverage, Report
 
 

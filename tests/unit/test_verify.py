@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from pytest_bgasync.config.outcome_marker import Every
 from pytest_bgasync.declared import Declaration
-from pytest_bgasync.every import Every
 from pytest_bgasync.fates import Fates
 from pytest_bgasync.jobs.findings import STRICT
 from pytest_bgasync.jobs.outcome import Outcome

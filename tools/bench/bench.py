@@ -24,7 +24,7 @@ from audit_tree import write_tree
 from matplotlib.figure import Figure
 
 from pytest_bgasync import ssh
-from pytest_bgasync.config import Limits
+from pytest_bgasync.config.settings import Limits
 from pytest_bgasync.engine.client import Engine, find
 from pytest_bgasync.engine.images import Images
 from pytest_bgasync.scenario import Scenario, Wanted

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.config import Limits, Settings, parse_settings, see_that_none_leads_away
+from pytest_bgasync.config.settings import Limits, Settings, parse_settings, see_that_none_leads_away
 from pytest_bgasync.util.errors import UsageProblem
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import iniconfig
 
-from pytest_bgasync.config import INI_KEYS, Settings, parse_settings
+from pytest_bgasync.config.settings import INI_KEYS, Settings, parse_settings
 from pytest_bgasync.util.errors import UsageProblem
 
 #: Where pytest looks, in this order, with the sections that make a file one of its own; in some any content does.

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.every import ENDS, Every, parse_every
+from pytest_bgasync.config.outcome_marker import ENDS, Every, parse_every
 from pytest_bgasync.jobs.outcome import Outcome
 from pytest_bgasync.util.errors import UsageProblem
 

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from pytest_bgasync import plugin
-from pytest_bgasync.project import DEFAULTS, Project, find_project
+from pytest_bgasync.config.project import DEFAULTS, Project, find_project
 from pytest_bgasync.util.errors import UsageProblem
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.spec import Spec, parse_marker
+from pytest_bgasync.config.marker import Spec, parse_marker
 from pytest_bgasync.util.errors import UsageProblem
 
 
