@@ -1,7 +1,12 @@
 """pytest-bgasync: test what Ansible playbooks do with background jobs."""
 
 from pytest_bgasync.engine.client import Engine
-from pytest_bgasync.hosts import Host
+from pytest_bgasync.hosts.host import Host
+from pytest_bgasync.hosts.machine import CommandResult
+from pytest_bgasync.hosts.services import Service
+from pytest_bgasync.hosts.stubs import Call
+from pytest_bgasync.hosts.traffic import Traffic
+from pytest_bgasync.hosts.webhooks import Request, Webhooks
 from pytest_bgasync.jobs.findings import Finding
 from pytest_bgasync.jobs.job import Job, Jobs
 from pytest_bgasync.jobs.launches import Poll
@@ -9,13 +14,9 @@ from pytest_bgasync.jobs.outcome import Outcome
 from pytest_bgasync.jobs.task_results import Recap, TaskResult
 from pytest_bgasync.jobs.verdict import Process
 from pytest_bgasync.lab import Lab
-from pytest_bgasync.machines import CommandResult
 from pytest_bgasync.player import LateHostError, LocalhostProblem, PlaybookDeadline, PlaybookKilled, StoppedRun
 from pytest_bgasync.running import Running
 from pytest_bgasync.runs import Run
-from pytest_bgasync.services import Service
-from pytest_bgasync.stubs import Call
-from pytest_bgasync.traffic import Traffic
 from pytest_bgasync.util.errors import (
     Ambiguous,
     AnsibleProblem,
@@ -32,7 +33,6 @@ from pytest_bgasync.util.errors import (
     UsageProblem,
     WebhookDeadline,
 )
-from pytest_bgasync.webhooks import Request, Webhooks
 
 __all__ = [
     "Ambiguous",

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from pytest_bgasync.hosts.machine import Machine
 from pytest_bgasync.jobs.findings import details, named
 from pytest_bgasync.jobs.job import SIDE_BY_SIDE, Job, standing_still
 from pytest_bgasync.jobs.outcome import Outcome
 from pytest_bgasync.jobs.task_results import Reach
-from pytest_bgasync.machines import Machine
 from pytest_bgasync.runs import Run
 from pytest_bgasync.util.clock import Clock
 from pytest_bgasync.util.text import printable

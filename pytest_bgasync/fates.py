@@ -8,7 +8,7 @@ from typing import Any
 
 from pytest_bgasync.config.outcome_marker import Every
 from pytest_bgasync.gate import Stop
-from pytest_bgasync.hosts import Host
+from pytest_bgasync.hosts.host import Host
 from pytest_bgasync.jobs.findings import named
 from pytest_bgasync.jobs.host_snapshot import Question
 from pytest_bgasync.jobs.job import GRACE, Job, take_stock

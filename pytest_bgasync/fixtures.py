@@ -9,8 +9,6 @@ from dataclasses import replace
 
 import pytest
 
-from pytest_bgasync import ssh
-from pytest_bgasync.ahead import Ahead
 from pytest_bgasync.config.marker import Spec, parse_marker
 from pytest_bgasync.config.outcome_marker import Every, parse_every
 from pytest_bgasync.config.settings import Settings
@@ -22,13 +20,16 @@ from pytest_bgasync.engine.images import Images
 from pytest_bgasync.engine.ownership import make_folder, remove_folder
 from pytest_bgasync.failures import logs, sections, shortages
 from pytest_bgasync.forkserver import Starter
+from pytest_bgasync.hosts import ssh
+from pytest_bgasync.hosts.prestart import Ahead
+from pytest_bgasync.hosts.scenario import Scenario, Wanted
+from pytest_bgasync.hosts.services import Plan, Registry
+from pytest_bgasync.hosts.webhooks import Authority
 from pytest_bgasync.jobs.findings import STRICT
 from pytest_bgasync.jobs.outcome import Outcome
 from pytest_bgasync.lab import Lab, Places
 from pytest_bgasync.ledger import plain, seen_by
 from pytest_bgasync.opening import check_names, open_engine, payloads, prepare, wanted_for, with_inventory
-from pytest_bgasync.scenario import Scenario, Wanted
-from pytest_bgasync.services import Plan, Registry
 from pytest_bgasync.summary import JobLine, job_line, properties
 from pytest_bgasync.util.clock import Clock
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
@@ -36,7 +37,6 @@ from pytest_bgasync.util.exit_removals import CLEANUPS
 from pytest_bgasync.util.names import LOCAL_NAMES, WEBHOOKS
 from pytest_bgasync.util.progress import Narrator
 from pytest_bgasync.verify import Account, settle, settle_late, waiting_for
-from pytest_bgasync.webhooks import Authority
 
 SETTINGS = pytest.StashKey[Settings]()
 #: What tells the things that the session has made.
@@ -94,7 +94,7 @@ def _bgasync_key() -> Iterator[ssh.Key]:
 
 @pytest.fixture(scope="session")
 def bgasync_service(pytestconfig: pytest.Config) -> Registry:
-    """Describes a service: call it in a fixture of yours, see :meth:`pytest_bgasync.services.Registry.__call__`.
+    """Describes a service: call it in a fixture of yours, see :meth:`pytest_bgasync.hosts.services.Registry.__call__`.
 
     The marker's ``services`` then has the service's name. Where a fixture has that name, too, it is
     called for the test; the others describe theirs before, as fixtures of a session or with autouse do.

@@ -15,7 +15,11 @@ from pytest_bgasync.config.marker import Spec
 from pytest_bgasync.config.outcome_marker import Every
 from pytest_bgasync.fates import Fates
 from pytest_bgasync.forkserver import Starter
-from pytest_bgasync.hosts import Host, Hosts
+from pytest_bgasync.hosts.host import Host, Hosts
+from pytest_bgasync.hosts.scenario import Scenario, waiting_until
+from pytest_bgasync.hosts.services import Service
+from pytest_bgasync.hosts.traffic import Traffic
+from pytest_bgasync.hosts.webhooks import Webhooks
 from pytest_bgasync.inventories import generated
 from pytest_bgasync.jobs.findings import Finding
 from pytest_bgasync.jobs.job import Jobs, take_stock
@@ -24,9 +28,6 @@ from pytest_bgasync.keeping import ways_back
 from pytest_bgasync.order import Order
 from pytest_bgasync.running import Running
 from pytest_bgasync.runs import Run
-from pytest_bgasync.scenario import Scenario, waiting_until
-from pytest_bgasync.services import Service
-from pytest_bgasync.traffic import Traffic
 from pytest_bgasync.util.atomic_write import plain
 from pytest_bgasync.util.clock import Clock
 from pytest_bgasync.util.errors import Ambiguous, BgasyncError, NotThere, UsageProblem
@@ -34,7 +35,6 @@ from pytest_bgasync.util.names import LOCAL_NAMES, LOCALHOST, WEBHOOKS
 from pytest_bgasync.util.playbook_files import check_playbook, find_playbook
 from pytest_bgasync.util.progress import Narrator
 from pytest_bgasync.util.text import listing
-from pytest_bgasync.webhooks import Webhooks
 
 #: What messages call a playbook of run_text().
 TEXT = "given as text"

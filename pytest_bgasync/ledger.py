@@ -9,6 +9,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from pytest_bgasync.hosts.traffic import Traffic, longest_gap
+from pytest_bgasync.hosts.webhooks import Request, Webhooks
 from pytest_bgasync.jobs.actions import Deed
 from pytest_bgasync.jobs.findings import Finding
 from pytest_bgasync.jobs.job import Job
@@ -16,12 +18,10 @@ from pytest_bgasync.jobs.task_results import Reach, TaskResult
 from pytest_bgasync.jobs.verdict import Process
 from pytest_bgasync.lab import Lab
 from pytest_bgasync.runs import Run
-from pytest_bgasync.traffic import Traffic, longest_gap
 from pytest_bgasync.util.clock import Clock
 from pytest_bgasync.util.errors import BgasyncError, HostProblem, UsageProblem
 from pytest_bgasync.util.names import WEBHOOKS
 from pytest_bgasync.verify import Account
-from pytest_bgasync.webhooks import Request, Webhooks
 
 #: Of the contract.
 VERSION = 1

@@ -14,9 +14,9 @@ from pytest_bgasync.config.settings import Settings
 from pytest_bgasync.engine.cleanup import sweep
 from pytest_bgasync.engine.client import Engine, find
 from pytest_bgasync.forkserver import Starter
+from pytest_bgasync.hosts.scenario import Wanted
+from pytest_bgasync.hosts.services import Plan
 from pytest_bgasync.inventories import find_inventory, hosts_of
-from pytest_bgasync.scenario import Wanted
-from pytest_bgasync.services import Plan
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
 from pytest_bgasync.util.locks import cache_folder
 from pytest_bgasync.util.names import LOCALHOST, WEBHOOKS

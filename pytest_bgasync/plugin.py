@@ -36,8 +36,8 @@ from pytest_bgasync.fixtures import (
     bgasync_service,
     one_sentence,
 )
+from pytest_bgasync.hosts.services import Registry
 from pytest_bgasync.lines import Lines
-from pytest_bgasync.services import Registry
 from pytest_bgasync.sessions.baseline import Baselining, Collecting
 from pytest_bgasync.sessions.coverage import Covering, Seeing
 from pytest_bgasync.sessions.ledger import Keeping, Records

@@ -22,8 +22,8 @@ import pytest
 
 from pytest_bgasync import Lab, Outcome, Run
 from pytest_bgasync.config.outcome_marker import ENDS
+from pytest_bgasync.hosts.services import Registry
 from pytest_bgasync.jobs.findings import Finding
-from pytest_bgasync.services import Registry
 
 ROOT = Path(__file__).parent.parent
 RAW = ROOT / "docs/outcomes.json"

@@ -27,7 +27,7 @@ from pytest_bgasync.engine.images import BASE, BOOTSTRAP, base_name, target_name
 from pytest_bgasync.engine.ownership import make_folder, places, remove_folder
 from pytest_bgasync.engine.scenario_record import records
 from pytest_bgasync.forkserver import Start, Starter
-from pytest_bgasync.ssh import make_key
+from pytest_bgasync.hosts.ssh import make_key
 from pytest_bgasync.util.clock import Deadline
 from pytest_bgasync.util.errors import AnsibleProblem, BgasyncError
 from pytest_bgasync.util.text import number_of

@@ -10,7 +10,7 @@ from .inner import Ended, Inner, Started
 #: of ``PRESSED_AFTER`` has done its work for the given time: NAME NUMBER, ...
 PRESSING = """
 import functools, importlib, os, pathlib, signal
-import docker, pytest_bgasync.ahead, pytest_bgasync.fixtures, pytest_bgasync.scenario
+import docker, pytest_bgasync.hosts.prestart, pytest_bgasync.fixtures, pytest_bgasync.hosts.scenario
 
 def press_after(path, number):
     where, name = path.rsplit(".", 1)
@@ -51,8 +51,8 @@ def test_two(bgasync):
 FOLDER = "tempfile.mkdtemp"
 CREATE_NETWORK, REMOVE_NETWORK = (f"docker:APIClient.{name}_network" for name in ("create", "remove"))
 CREATE, START, REMOVE = (f"docker:APIClient.{name}" for name in ("create_container", "start", "remove_container"))
-TAKE, BEGIN = (f"pytest_bgasync.ahead:Ahead.{name}" for name in ("take", "begin"))
-GIVEN_UP = "pytest_bgasync.scenario:Scenario.give_up"
+TAKE, BEGIN = (f"pytest_bgasync.hosts.prestart:Ahead.{name}" for name in ("take", "begin"))
+GIVEN_UP = "pytest_bgasync.hosts.scenario:Scenario.give_up"
 
 
 @pytest.fixture(autouse=True)

@@ -144,7 +144,7 @@ def test_waiting_takes_few_round_trips_and_ends_with_the_process(bgasync: Lab, m
         asked.append(question.wait)
         return take_census(container, clock, question)
 
-    monkeypatch.setattr("pytest_bgasync.hosts.take_census", counted)
+    monkeypatch.setattr("pytest_bgasync.hosts.host.take_census", counted)
     quick = launched(bgasync, "sleep 4")
     asked.clear()
     assert quick.wait().outcome is Outcome.SUCCEEDED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pytest_bgasync import Host, HostProblem, Lab, LateHostError, NotThere, Outcome
-from pytest_bgasync.scenario import Scenario
+from pytest_bgasync.hosts.scenario import Scenario
 
 pytestmark = pytest.mark.bgasync(inventory="inventories/twenty.ini")
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from pytest_bgasync import Service
-from pytest_bgasync.services import Plan, Registry
+from pytest_bgasync.hosts.services import Plan, Registry
 
 
 def _knows_its_servers(balancer: Service) -> bool:

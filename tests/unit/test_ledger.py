@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
+from pytest_bgasync.hosts.webhooks import Request
 from pytest_bgasync.jobs.actions import Deed, noted
 from pytest_bgasync.ledger import Ledger, deeds_of, item_name, line, outcome, read, runs_of, webhooks_of
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
-from pytest_bgasync.webhooks import Request
 
 from .made import (
     CLOCK,

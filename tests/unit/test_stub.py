@@ -17,8 +17,8 @@ from typing import Any, cast
 import pytest
 
 from pytest_bgasync.engine.container import PATH, Container, Finished
+from pytest_bgasync.hosts.stubs import _SET_UP, Stubs, _in_shell
 from pytest_bgasync.remote import HOST
-from pytest_bgasync.stubs import _SET_UP, Stubs, _in_shell
 from pytest_bgasync.util.clock import BOOT_TIME, BOOTED, Clock, Deadline, HostClock
 from pytest_bgasync.util.errors import HostProblem
 

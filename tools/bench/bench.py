@@ -23,13 +23,13 @@ from pathlib import Path
 from audit_tree import write_tree
 from matplotlib.figure import Figure
 
-from pytest_bgasync import ssh
 from pytest_bgasync.config.settings import Limits
 from pytest_bgasync.engine.client import Engine, find
 from pytest_bgasync.engine.images import Images
-from pytest_bgasync.scenario import Scenario, Wanted
+from pytest_bgasync.hosts import ssh
+from pytest_bgasync.hosts.scenario import Scenario, Wanted
+from pytest_bgasync.hosts.webhooks import Authority
 from pytest_bgasync.util.clock import Deadline
-from pytest_bgasync.webhooks import Authority
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

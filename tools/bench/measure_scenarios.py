@@ -17,7 +17,7 @@ import pytest
 
 from pytest_bgasync import Lab
 from pytest_bgasync.ansible import ansible_playbook
-from pytest_bgasync.services import Registry
+from pytest_bgasync.hosts.services import Registry
 
 ROOT = Path(__file__).parent.parent.parent
 SCALE = 0.01

@@ -12,17 +12,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync import ssh, webhooks
 from pytest_bgasync.config.settings import Limits
 from pytest_bgasync.engine.client import FAILURES, Engine, reason
 from pytest_bgasync.engine.container import Container, File
 from pytest_bgasync.engine.ownership import make_folder, owner_label, remove_folder
 from pytest_bgasync.engine.scenario_record import HOLD, Record, container_name, kept_name, network_name, new_scenario
-from pytest_bgasync.hosts import Host
+from pytest_bgasync.hosts import ssh, webhooks
+from pytest_bgasync.hosts.host import Host
+from pytest_bgasync.hosts.services import Plan, Readiness, Service
+from pytest_bgasync.hosts.ssh_access import GREETING, UNSURE, Reach
+from pytest_bgasync.hosts.webhooks import Authority, Webhooks
 from pytest_bgasync.jobs.host_snapshot import NOTES
 from pytest_bgasync.jobs.job import Jobs
-from pytest_bgasync.reach import GREETING, UNSURE, Reach
-from pytest_bgasync.services import Plan, Readiness, Service
 from pytest_bgasync.util import private_files as private
 from pytest_bgasync.util.clock import Clock, Deadline
 from pytest_bgasync.util.errors import HostProblem
@@ -30,7 +31,6 @@ from pytest_bgasync.util.exit_removals import CLEANUPS
 from pytest_bgasync.util.names import LOCAL_NAMES, LOCALHOST, LONGEST, WEBHOOKS
 from pytest_bgasync.util.process_cleanup import end_processes
 from pytest_bgasync.util.text import ByName
-from pytest_bgasync.webhooks import Authority, Webhooks
 
 #: How many containers are started or removed at the same time.
 SIDE_BY_SIDE = 16

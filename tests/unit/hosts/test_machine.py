@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import cast
 
 from pytest_bgasync.engine.container import Container
-from pytest_bgasync.machines import Machine
+from pytest_bgasync.hosts.machine import Machine
 
 
 def test_what_was_read_can_be_written_whatever_bytes_it_has() -> None:

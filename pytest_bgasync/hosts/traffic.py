@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any, Self
 from urllib.parse import urlsplit
 
-from pytest_bgasync.machines import Machine
+from pytest_bgasync.hosts.machine import Machine
 from pytest_bgasync.remote import HOST
 from pytest_bgasync.util.clock import HostClock, steady
 from pytest_bgasync.util.errors import BgasyncError, HostProblem, UsageProblem

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pytest_bgasync.engine.container import File
-from pytest_bgasync.services import Plan, Registry
+from pytest_bgasync.hosts.services import Plan, Registry
 from pytest_bgasync.util.errors import UsageProblem
 
 

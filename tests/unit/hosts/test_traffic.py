@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.machines import CommandResult
-from pytest_bgasync.traffic import Traffic, longest_gap
+from pytest_bgasync.hosts.machine import CommandResult
+from pytest_bgasync.hosts.traffic import Traffic, longest_gap
 from pytest_bgasync.util.clock import BOOT_TIME, BOOTED, Clock, HostClock
 from pytest_bgasync.util.errors import UsageProblem
 

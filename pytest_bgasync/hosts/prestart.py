@@ -6,7 +6,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
-from pytest_bgasync.scenario import Scenario, Wanted, wait_for
+from pytest_bgasync.hosts.scenario import Scenario, Wanted, wait_for
 from pytest_bgasync.util.errors import BgasyncError
 
 #: How many hosts the workers of a session may start ahead, together, though one each at least; larger scenarios start

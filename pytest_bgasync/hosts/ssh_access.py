@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
-from pytest_bgasync import ssh
 from pytest_bgasync.engine.client import Engine
 from pytest_bgasync.engine.container import Container
 from pytest_bgasync.engine.port_forward import Forward
+from pytest_bgasync.hosts import ssh
 from pytest_bgasync.util.clock import Deadline
 
 #: Real seconds for which a host that does not greet at its published port is one that is not up yet.

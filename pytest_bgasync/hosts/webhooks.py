@@ -12,8 +12,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pytest_bgasync.engine.container import COMMAND, Container
+from pytest_bgasync.hosts.services import Service
 from pytest_bgasync.remote import HOST
-from pytest_bgasync.services import Service
 from pytest_bgasync.util.clock import Clock, HostClock, steady
 from pytest_bgasync.util.errors import HostProblem, UsageProblem, WebhookDeadline
 from pytest_bgasync.util.text import listing

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from pytest_bgasync.engine.container import Container, File
-from pytest_bgasync.machines import Machine, check_file
+from pytest_bgasync.hosts.machine import Machine, check_file
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
 from pytest_bgasync.util.names import WEBHOOKS, host_name
 from pytest_bgasync.util.text import listing

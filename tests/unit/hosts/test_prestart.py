@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_bgasync.ahead import MOST, Ahead
-from pytest_bgasync.scenario import Scenario, Wanted
+from pytest_bgasync.hosts.prestart import MOST, Ahead
+from pytest_bgasync.hosts.scenario import Scenario, Wanted
 from pytest_bgasync.util.errors import HostProblem
 
 

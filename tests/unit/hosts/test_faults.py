@@ -10,7 +10,7 @@ import pytest
 from docker.errors import DockerException
 
 from pytest_bgasync.engine.container import Container, Finished
-from pytest_bgasync.faults import Faults, links_and_routes
+from pytest_bgasync.hosts.faults import Faults, links_and_routes
 from pytest_bgasync.util.errors import HostProblem
 
 NETWORK = r"""1: lo: <LOOPBACK,UP,LOWER_UP> mtu 65536 qdisc noqueue state UNKNOWN \    link/loopback 00:00:00

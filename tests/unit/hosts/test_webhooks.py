@@ -10,9 +10,9 @@ from typing import Any, cast
 import pytest
 
 from pytest_bgasync.engine.container import Container
+from pytest_bgasync.hosts.webhooks import Headers, Unlisted, Webhooks
 from pytest_bgasync.util.clock import BOOT_TIME, BOOTED, Clock
 from pytest_bgasync.util.errors import HostProblem
-from pytest_bgasync.webhooks import Headers, Unlisted, Webhooks
 
 
 def webhooks(*asked: tuple[str, str, bool]) -> Webhooks:
