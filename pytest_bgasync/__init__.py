@@ -13,10 +13,10 @@ from pytest_bgasync.jobs.launches import Poll
 from pytest_bgasync.jobs.outcome import Outcome
 from pytest_bgasync.jobs.task_results import Recap, TaskResult
 from pytest_bgasync.jobs.verdict import Process
-from pytest_bgasync.lab import Lab
-from pytest_bgasync.player import LateHostError, LocalhostProblem, PlaybookDeadline, PlaybookKilled, StoppedRun
-from pytest_bgasync.running import Running
-from pytest_bgasync.runs import Run
+from pytest_bgasync.runs.lab import Lab
+from pytest_bgasync.runs.process import LateHostError, LocalhostProblem, PlaybookDeadline, PlaybookKilled, StoppedRun
+from pytest_bgasync.runs.run import Run
+from pytest_bgasync.runs.running_playbook import Running
 from pytest_bgasync.util.errors import (
     Ambiguous,
     AnsibleProblem,

@@ -12,7 +12,7 @@ from typing import Any, TypedDict
 from yaml.nodes import Node, ScalarNode, SequenceNode
 
 from pytest_bgasync.config.outcome_marker import ENDS
-from pytest_bgasync.runs import Run
+from pytest_bgasync.runs.run import Run
 from pytest_bgasync.util.yaml_nodes import entries, keys, read, text
 
 _LISTS = ("pre_tasks", "tasks", "post_tasks", "handlers")

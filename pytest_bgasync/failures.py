@@ -10,7 +10,7 @@ from pytest_bgasync.jobs.findings import details, named
 from pytest_bgasync.jobs.job import SIDE_BY_SIDE, Job, standing_still
 from pytest_bgasync.jobs.outcome import Outcome
 from pytest_bgasync.jobs.task_results import Reach
-from pytest_bgasync.runs import Run
+from pytest_bgasync.runs.run import Run
 from pytest_bgasync.util.clock import Clock
 from pytest_bgasync.util.text import printable
 

@@ -16,12 +16,12 @@ from pytest_bgasync.jobs.findings import Finding
 from pytest_bgasync.jobs.job import Job
 from pytest_bgasync.jobs.task_results import Reach, TaskResult
 from pytest_bgasync.jobs.verdict import Process
-from pytest_bgasync.lab import Lab
-from pytest_bgasync.runs import Run
+from pytest_bgasync.runs.accounting import Account
+from pytest_bgasync.runs.lab import Lab
+from pytest_bgasync.runs.run import Run
 from pytest_bgasync.util.clock import Clock
 from pytest_bgasync.util.errors import BgasyncError, HostProblem, UsageProblem
 from pytest_bgasync.util.names import WEBHOOKS
-from pytest_bgasync.verify import Account
 
 #: Of the contract.
 VERSION = 1

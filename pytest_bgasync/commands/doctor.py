@@ -16,7 +16,6 @@ from pathlib import Path
 
 from docker.errors import ImageNotFound
 
-from pytest_bgasync.ansible import ansible_playbook, ansible_version, environment
 from pytest_bgasync.commands.common import engine_option, image_option, narrator, project, say
 from pytest_bgasync.config.project import Project
 from pytest_bgasync.config.settings import Settings
@@ -26,8 +25,9 @@ from pytest_bgasync.engine.container_index import guests
 from pytest_bgasync.engine.images import BASE, BOOTSTRAP, base_name, target_name
 from pytest_bgasync.engine.ownership import make_folder, places, remove_folder
 from pytest_bgasync.engine.scenario_record import records
-from pytest_bgasync.forkserver import Start, Starter
 from pytest_bgasync.hosts.ssh import make_key
+from pytest_bgasync.runs.ansible import ansible_playbook, ansible_version, environment
+from pytest_bgasync.runs.fork_client import Start, Starter
 from pytest_bgasync.util.clock import Deadline
 from pytest_bgasync.util.errors import AnsibleProblem, BgasyncError
 from pytest_bgasync.util.text import number_of

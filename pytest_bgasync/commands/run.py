@@ -18,15 +18,16 @@ from pytest_bgasync.engine.image_transfer import Shelves
 from pytest_bgasync.engine.images import Images
 from pytest_bgasync.engine.ownership import make_folder, remove_folder
 from pytest_bgasync.failures import shortages
-from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.hosts.scenario import Scenario, Wanted
 from pytest_bgasync.hosts.ssh import make_key
 from pytest_bgasync.hosts.webhooks import Authority
 from pytest_bgasync.jobs.findings import STRICT
-from pytest_bgasync.lab import Lab, Places, RunOptions
-from pytest_bgasync.opening import check_names, open_engine, payloads, wanted_for, with_inventory
-from pytest_bgasync.player import StoppedRun
-from pytest_bgasync.running import Running
+from pytest_bgasync.runs.accounting import Account, settle, waiting_for
+from pytest_bgasync.runs.fork_client import Starter
+from pytest_bgasync.runs.lab import Lab, Places, RunOptions
+from pytest_bgasync.runs.process import StoppedRun
+from pytest_bgasync.runs.running_playbook import Running
+from pytest_bgasync.runs.setup import check_names, open_engine, payloads, wanted_for, with_inventory
 from pytest_bgasync.summary import ANSI, counted, job_line, remarked, table
 from pytest_bgasync.util.clock import Clock
 from pytest_bgasync.util.errors import UsageProblem
@@ -34,7 +35,6 @@ from pytest_bgasync.util.names import WEBHOOKS
 from pytest_bgasync.util.playbook_files import check_playbook, find_playbook
 from pytest_bgasync.util.progress import Narrator
 from pytest_bgasync.util.text import number_of, printable
-from pytest_bgasync.verify import Account, settle, waiting_for
 
 NAME = "run"
 HELP = "run one playbook on fresh hosts, and tell what became of its background jobs"

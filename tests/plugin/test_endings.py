@@ -95,7 +95,7 @@ def test_a_deadline_of_the_ini_file_fails_the_test_with_one_sentence(inner: Inne
     ended = inner.run()
     assert (ended.rc, ended.counts) == (1, {"failed": 1})
     ended.assert_says(
-        "pytest_bgasync.player.PlaybookDeadline: playbook long.yml was stopped at its deadline of 0.5 s",
+        "pytest_bgasync.runs.process.PlaybookDeadline: playbook long.yml was stopped at its deadline of 0.5 s",
         "see what it waits for, or give it more with deadline= or the ini key bgasync_deadline",
     )
     inner.assert_nothing_left()

@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 
 from pytest_bgasync import Lab, Run
-from pytest_bgasync.ansible import environment
+from pytest_bgasync.runs.ansible import environment
 
 pytestmark = pytest.mark.bgasync(hosts=["web1"], time_scale=0.01, strict=False)
 

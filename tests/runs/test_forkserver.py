@@ -17,8 +17,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from pytest_bgasync.ansible import ansible_playbook
-from pytest_bgasync.forkserver import KEPT, Process, Start, Starter
+from pytest_bgasync.runs.ansible import ansible_playbook
+from pytest_bgasync.runs.fork_client import KEPT, Process, Start, Starter
 from pytest_bgasync.util.clock import Deadline
 from pytest_bgasync.util.process_cleanup import end_processes
 
@@ -540,8 +540,8 @@ def test_a_server_that_hangs_is_given_up(author: Author, monkeypatch: pytest.Mon
     assert author.run("play.yml")[0] == 0
     hung = author.server()
     hung.suspend()
-    monkeypatch.setattr("pytest_bgasync.forkserver.IMPORT", 1.0)
-    monkeypatch.setattr("pytest_bgasync.forkserver.ENDING", 1.0)
+    monkeypatch.setattr("pytest_bgasync.runs.fork_client.IMPORT", 1.0)
+    monkeypatch.setattr("pytest_bgasync.runs.fork_client.ENDING", 1.0)
     assert author.run("play.yml")[0] == 0
     assert author.notes == [f"{ANEW}that takes longer than 1 s"]
     assert not hung.is_running()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pytest_bgasync import Lab, Outcome
-from pytest_bgasync.runs import Run
+from pytest_bgasync.runs.run import Run
 
 pytestmark = pytest.mark.bgasync(time_scale=0.2, strict=False)
 

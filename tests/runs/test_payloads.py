@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_bgasync.lab import Lab
+from pytest_bgasync.runs.lab import Lab
 
 PLAYBOOK = """
 - hosts: all

@@ -13,8 +13,8 @@ from pytest_bgasync.jobs.host_snapshot import Census, Question
 from pytest_bgasync.jobs.job import Job, JobHost
 from pytest_bgasync.jobs.launches import Launch
 from pytest_bgasync.jobs.verdict import JobFile, Process
-from pytest_bgasync.order import Order
-from pytest_bgasync.runs import Run
+from pytest_bgasync.runs.run import Run
+from pytest_bgasync.runs.run_spec import Order
 from pytest_bgasync.util.clock import Clock, Deadline
 from pytest_bgasync.util.errors import HostProblem
 

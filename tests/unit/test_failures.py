@@ -7,7 +7,7 @@ from pathlib import Path
 from pytest_bgasync.failures import OUTPUT, TASKS, sections, shortages
 from pytest_bgasync.hosts.machine import Machine
 from pytest_bgasync.jobs.events import Event
-from pytest_bgasync.runs import Run
+from pytest_bgasync.runs.run import Run
 
 from .made import CLOCK, FakeHost, host_started, job_file, job_launched, result, run_of, task_started
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from pytest_bgasync import releases
-from pytest_bgasync.ansible import NEWEST, OLDEST
 from pytest_bgasync.releases import PYTHONS, Interpreter, choose, environment, interpreters, is_release, this_package
+from pytest_bgasync.runs.ansible import NEWEST, OLDEST
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
 
 P11, P12, P13 = (Interpreter(f"python3.{minor}", minor) for minor in (11, 12, 13))

@@ -10,7 +10,7 @@ from pathlib import Path
 from bench import side_by_side
 
 from pytest_bgasync import Lab
-from pytest_bgasync.ansible import ansible_playbook
+from pytest_bgasync.runs.ansible import ansible_playbook
 
 EMPTY = "- hosts: all\n  gather_facts: false\n  tasks: []\n"
 

@@ -18,9 +18,9 @@ import pytest
 from bench import side_by_side
 
 from pytest_bgasync import Lab
-from pytest_bgasync.ansible import ansible_playbook
 from pytest_bgasync.jobs.findings import STRICT
-from pytest_bgasync.verify import settle
+from pytest_bgasync.runs.accounting import settle
+from pytest_bgasync.runs.ansible import ansible_playbook
 
 PLAYBOOK = """
 - hosts: all

@@ -16,8 +16,8 @@ from typing import Any
 import pytest
 
 from pytest_bgasync import Lab
-from pytest_bgasync.ansible import ansible_playbook
 from pytest_bgasync.hosts.services import Registry
+from pytest_bgasync.runs.ansible import ansible_playbook
 
 ROOT = Path(__file__).parent.parent.parent
 SCALE = 0.01

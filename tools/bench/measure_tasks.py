@@ -12,7 +12,7 @@ import pytest
 from bench import side_by_side
 
 from pytest_bgasync import Lab
-from pytest_bgasync.ansible import ansible_playbook
+from pytest_bgasync.runs.ansible import ansible_playbook
 
 #: How many tasks a playbook has; what it costs without any is taken off.
 TASKS = 20

@@ -10,7 +10,7 @@ import pytest
 
 from pytest_bgasync.jobs.events import Event
 from pytest_bgasync.jobs.outcome import Outcome
-from pytest_bgasync.runs import Run
+from pytest_bgasync.runs.run import Run
 from tests.unit.made import (
     CLOCK,
     FakeHost,

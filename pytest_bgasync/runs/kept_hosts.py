@@ -12,7 +12,7 @@ from pathlib import Path
 from pytest_bgasync.engine.client import Engine
 from pytest_bgasync.engine.scenario_record import Record, parse_name
 from pytest_bgasync.hosts.scenario import Scenario
-from pytest_bgasync.order import Order
+from pytest_bgasync.runs.run_spec import Order
 from pytest_bgasync.util.names import LOCALHOST
 
 #: How many hosts, and how many of the last runs, a report names.

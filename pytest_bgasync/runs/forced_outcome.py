@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from pytest_bgasync.config.outcome_marker import Every
-from pytest_bgasync.gate import Stop
 from pytest_bgasync.hosts.host import Host
 from pytest_bgasync.jobs.findings import named
 from pytest_bgasync.jobs.host_snapshot import Question
@@ -15,6 +14,7 @@ from pytest_bgasync.jobs.job import GRACE, Job, take_stock
 from pytest_bgasync.jobs.outcome import Outcome
 from pytest_bgasync.jobs.task_results import item_fits
 from pytest_bgasync.jobs.verdict import Process, payload
+from pytest_bgasync.runs.pause_server import Stop
 from pytest_bgasync.util.clock import LIMIT_FLOOR, Deadline
 from pytest_bgasync.util.errors import BgasyncError, HostProblem
 

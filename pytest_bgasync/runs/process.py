@@ -12,16 +12,16 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from pytest_bgasync.forkserver import Start, Starter
-from pytest_bgasync.gate import Gate, Stop
 from pytest_bgasync.jobs.events import Event, read_events
 from pytest_bgasync.jobs.findings import batches
 from pytest_bgasync.jobs.host_snapshot import Question
 from pytest_bgasync.jobs.job import SLOWLY, Job, JobHost
 from pytest_bgasync.jobs.outcome import Outcome
 from pytest_bgasync.jobs.verdict import size_of, writing
-from pytest_bgasync.order import Order
-from pytest_bgasync.runs import Run
+from pytest_bgasync.runs.fork_client import Start, Starter
+from pytest_bgasync.runs.pause_server import Gate, Stop
+from pytest_bgasync.runs.run import Run
+from pytest_bgasync.runs.run_spec import Order
 from pytest_bgasync.util.clock import Deadline, steady
 from pytest_bgasync.util.errors import (
     AnsibleProblem,

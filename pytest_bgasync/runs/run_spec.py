@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync.fates import Fates
 from pytest_bgasync.jobs.host_snapshot import NOTES
 from pytest_bgasync.jobs.job import Job
+from pytest_bgasync.runs.forced_outcome import Fates
 from pytest_bgasync.util.clock import BOOTED, LIMIT_FLOOR, Clock
 from pytest_bgasync.util.errors import BgasyncError
 from pytest_bgasync.util.names import LOCAL_NAMES

@@ -7,12 +7,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.jobs import launches
 from pytest_bgasync.jobs.job import Job, JobHost, Jobs
-from pytest_bgasync.order import Order
-from pytest_bgasync.player import Player, StoppedRun
-from pytest_bgasync.runs import Run
+from pytest_bgasync.runs.fork_client import Starter
+from pytest_bgasync.runs.process import Player, StoppedRun
+from pytest_bgasync.runs.run import Run
+from pytest_bgasync.runs.run_spec import Order
 from pytest_bgasync.util.errors import NotThere, UsageProblem
 from pytest_bgasync.util.text import listing
 

@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypedDict, Unpack
 
-from pytest_bgasync.ansible import ansible_playbook, environment, project_folder
 from pytest_bgasync.config.marker import Spec
 from pytest_bgasync.config.outcome_marker import Every
-from pytest_bgasync.fates import Fates
-from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.hosts.host import Host, Hosts
 from pytest_bgasync.hosts.scenario import Scenario, waiting_until
 from pytest_bgasync.hosts.services import Service
 from pytest_bgasync.hosts.traffic import Traffic
 from pytest_bgasync.hosts.webhooks import Webhooks
-from pytest_bgasync.inventories import generated
 from pytest_bgasync.jobs.findings import Finding
 from pytest_bgasync.jobs.job import Jobs, take_stock
 from pytest_bgasync.jobs.outcome import Outcome
-from pytest_bgasync.keeping import ways_back
-from pytest_bgasync.order import Order
-from pytest_bgasync.running import Running
-from pytest_bgasync.runs import Run
+from pytest_bgasync.runs.ansible import ansible_playbook, environment, project_folder
+from pytest_bgasync.runs.forced_outcome import Fates
+from pytest_bgasync.runs.fork_client import Starter
+from pytest_bgasync.runs.inventory import generated
+from pytest_bgasync.runs.kept_hosts import ways_back
+from pytest_bgasync.runs.run import Run
+from pytest_bgasync.runs.run_spec import Order
+from pytest_bgasync.runs.running_playbook import Running
 from pytest_bgasync.util.atomic_write import plain
 from pytest_bgasync.util.clock import Clock
 from pytest_bgasync.util.errors import Ambiguous, BgasyncError, NotThere, UsageProblem

@@ -14,7 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync.ansible import CONFIGURE
+from pytest_bgasync.runs.ansible import CONFIGURE
 from pytest_bgasync.util.atomic_write import plain
 from pytest_bgasync.util.errors import UsageProblem
 from pytest_bgasync.util.names import LOCAL_NAMES, MOST

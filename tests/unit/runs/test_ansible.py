@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pytest_bgasync import ansible
-from pytest_bgasync.ansible import CALLBACKS, ansible_playbook, ansible_version, environment, project_folder
-from pytest_bgasync.configuration import configuration
+from pytest_bgasync.runs import ansible
+from pytest_bgasync.runs.ansible import CALLBACKS, ansible_playbook, ansible_version, environment, project_folder
+from pytest_bgasync.runs.config_fingerprint import configuration
 from pytest_bgasync.util.errors import AnsibleProblem
 
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from pytest_bgasync.configuration import configuration
 from pytest_bgasync.engine.ownership import make_folder, remove_folder
 from pytest_bgasync.remote import CONTROLLER
+from pytest_bgasync.runs.config_fingerprint import configuration
 from pytest_bgasync.util.clock import Deadline
 from pytest_bgasync.util.exit_removals import CLEANUPS
 from pytest_bgasync.util.interrupts import INTERRUPTS

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from pytest_bgasync import remote
-from pytest_bgasync.gate import Gate, Stop
+from pytest_bgasync.runs.pause_server import Gate, Stop
 
 CONTROLLER = remote.CONTROLLER / "bgasync_controller/gate.py"
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
-from pytest_bgasync.configuration import configuration
 from pytest_bgasync.remote import CONTROLLER
+from pytest_bgasync.runs.config_fingerprint import configuration
 from pytest_bgasync.util.errors import AnsibleProblem
 
 OLDEST, NEWEST = (2, 16), (2, 21)

@@ -16,7 +16,7 @@ from pytest_bgasync.jobs.job import GRACE, Job, JobHost, Jobs, find_survivors, o
 from pytest_bgasync.jobs.outcome import CUT_SHORT, Outcome
 from pytest_bgasync.jobs.task_results import Reach, Recap, TaskResult
 from pytest_bgasync.jobs.verdict import Process, daemons, gave_up
-from pytest_bgasync.order import Order
+from pytest_bgasync.runs.run_spec import Order
 from pytest_bgasync.util.atomic_write import read_ends
 from pytest_bgasync.util.clock import Deadline
 from pytest_bgasync.util.errors import NotThere

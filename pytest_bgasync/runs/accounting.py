@@ -6,12 +6,12 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from pytest_bgasync.declared import Declaration, claimed
-from pytest_bgasync.fates import Fates
 from pytest_bgasync.jobs.findings import Finding, details, named
 from pytest_bgasync.jobs.job import GRACE, Job, standing_still, take_stock
 from pytest_bgasync.jobs.outcome import Outcome
-from pytest_bgasync.runs import Run
+from pytest_bgasync.runs.declarations import Declaration, claimed
+from pytest_bgasync.runs.forced_outcome import Fates
+from pytest_bgasync.runs.run import Run
 from pytest_bgasync.util.clock import Clock, Deadline
 from pytest_bgasync.util.text import number_of, place, printable
 

@@ -6,12 +6,11 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.declared import Declaration, claimed, parse_declaration
 from pytest_bgasync.jobs.job import Job
 from pytest_bgasync.jobs.outcome import Outcome
+from pytest_bgasync.runs.declarations import Declaration, claimed, parse_declaration
 from pytest_bgasync.util.errors import UsageProblem
-
-from .made import CLOCK, FakeHost, launch
+from tests.unit.made import CLOCK, FakeHost, launch
 
 
 def job(**fields: Any) -> Job:

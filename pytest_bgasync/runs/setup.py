@@ -8,15 +8,15 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from pytest_bgasync.ansible import ansible_playbook, environment, project_folder
 from pytest_bgasync.config.marker import Spec
 from pytest_bgasync.config.settings import Settings
 from pytest_bgasync.engine.cleanup import sweep
 from pytest_bgasync.engine.client import Engine, find
-from pytest_bgasync.forkserver import Starter
 from pytest_bgasync.hosts.scenario import Wanted
 from pytest_bgasync.hosts.services import Plan
-from pytest_bgasync.inventories import find_inventory, hosts_of
+from pytest_bgasync.runs.ansible import ansible_playbook, environment, project_folder
+from pytest_bgasync.runs.fork_client import Starter
+from pytest_bgasync.runs.inventory import find_inventory, hosts_of
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
 from pytest_bgasync.util.locks import cache_folder
 from pytest_bgasync.util.names import LOCALHOST, WEBHOOKS

@@ -9,14 +9,13 @@ from typing import Any
 import pytest
 
 from pytest_bgasync.config.outcome_marker import Every
-from pytest_bgasync.declared import Declaration
-from pytest_bgasync.fates import Fates
 from pytest_bgasync.jobs.findings import STRICT
 from pytest_bgasync.jobs.outcome import Outcome
 from pytest_bgasync.jobs.verdict import JobFile
-from pytest_bgasync.verify import settle
-
-from .made import CLOCK, FakeHost, job_file, job_launched, run_of, task_started
+from pytest_bgasync.runs.accounting import settle
+from pytest_bgasync.runs.declarations import Declaration
+from pytest_bgasync.runs.forced_outcome import Fates
+from tests.unit.made import CLOCK, FakeHost, job_file, job_launched, run_of, task_started
 
 
 @pytest.mark.parametrize(
