@@ -12,12 +12,10 @@ import pytest
 from pytest_bgasync.config.marker import Spec, parse_marker
 from pytest_bgasync.config.outcome_marker import Every, parse_every
 from pytest_bgasync.config.settings import Settings
-from pytest_bgasync.coverage import Seen, seen
 from pytest_bgasync.engine.client import Engine
 from pytest_bgasync.engine.image_transfer import Shelves
 from pytest_bgasync.engine.images import Images
 from pytest_bgasync.engine.ownership import make_folder, remove_folder
-from pytest_bgasync.failures import logs, sections, shortages
 from pytest_bgasync.hosts import ssh
 from pytest_bgasync.hosts.prestart import Ahead
 from pytest_bgasync.hosts.scenario import Scenario, Wanted
@@ -25,13 +23,15 @@ from pytest_bgasync.hosts.services import Plan, Registry
 from pytest_bgasync.hosts.webhooks import Authority
 from pytest_bgasync.jobs.findings import STRICT
 from pytest_bgasync.jobs.outcome import Outcome
-from pytest_bgasync.ledger import plain, seen_by
+from pytest_bgasync.reports.coverage import Seen, seen
+from pytest_bgasync.reports.failure_sections import logs, sections, shortages
+from pytest_bgasync.reports.ledger import plain, seen_by
+from pytest_bgasync.reports.terminal_summary import JobLine, job_line, properties
 from pytest_bgasync.runs.accounting import Account, settle, settle_late, waiting_for
 from pytest_bgasync.runs.declarations import Declaration, parse_declaration
 from pytest_bgasync.runs.fork_client import Starter
 from pytest_bgasync.runs.lab import Lab, Places
 from pytest_bgasync.runs.setup import check_names, open_engine, payloads, prepare, wanted_for, with_inventory
-from pytest_bgasync.summary import JobLine, job_line, properties
 from pytest_bgasync.util.clock import Clock
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
 from pytest_bgasync.util.exit_removals import CLEANUPS

@@ -18,7 +18,6 @@ from types import TracebackType
 import pytest
 
 from pytest_bgasync import fixtures
-from pytest_bgasync.baseline import UPDATE
 from pytest_bgasync.config.settings import INI_KEYS, KEEP, parse_settings, see_that_none_leads_away
 from pytest_bgasync.fixtures import (
     ACCOUNT,
@@ -38,11 +37,12 @@ from pytest_bgasync.fixtures import (
 )
 from pytest_bgasync.hosts.services import Registry
 from pytest_bgasync.lines import Lines
+from pytest_bgasync.reports.baseline import UPDATE
+from pytest_bgasync.reports.terminal_summary import COLOURS, JobLine, counted, remarked, table
 from pytest_bgasync.sessions.baseline import Baselining, Collecting
 from pytest_bgasync.sessions.coverage import Covering, Seeing
 from pytest_bgasync.sessions.ledger import Keeping, Records
 from pytest_bgasync.sessions.report import Reporting
-from pytest_bgasync.summary import COLOURS, JobLine, counted, remarked, table
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
 from pytest_bgasync.util.exit_removals import CLEANUPS
 from pytest_bgasync.util.interrupts import INTERRUPTS

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 from pytest_bgasync.commands.common import note, say
-from pytest_bgasync.comparing import compared, sides, table
+from pytest_bgasync.reports.release_diff import compared, sides, table
 from pytest_bgasync.util.text import number_of
 
 NAME = "compare"

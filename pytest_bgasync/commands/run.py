@@ -17,18 +17,18 @@ from pytest_bgasync.config.settings import KEEP, Settings
 from pytest_bgasync.engine.image_transfer import Shelves
 from pytest_bgasync.engine.images import Images
 from pytest_bgasync.engine.ownership import make_folder, remove_folder
-from pytest_bgasync.failures import shortages
 from pytest_bgasync.hosts.scenario import Scenario, Wanted
 from pytest_bgasync.hosts.ssh import make_key
 from pytest_bgasync.hosts.webhooks import Authority
 from pytest_bgasync.jobs.findings import STRICT
+from pytest_bgasync.reports.failure_sections import shortages
+from pytest_bgasync.reports.terminal_summary import ANSI, counted, job_line, remarked, table
 from pytest_bgasync.runs.accounting import Account, settle, waiting_for
 from pytest_bgasync.runs.fork_client import Starter
 from pytest_bgasync.runs.lab import Lab, Places, RunOptions
 from pytest_bgasync.runs.process import StoppedRun
 from pytest_bgasync.runs.running_playbook import Running
 from pytest_bgasync.runs.setup import check_names, open_engine, payloads, wanted_for, with_inventory
-from pytest_bgasync.summary import ANSI, counted, job_line, remarked, table
 from pytest_bgasync.util.clock import Clock
 from pytest_bgasync.util.errors import UsageProblem
 from pytest_bgasync.util.names import WEBHOOKS

@@ -8,7 +8,7 @@ from functools import cached_property
 import pytest
 
 from pytest_bgasync.config.settings import Settings
-from pytest_bgasync.coverage import Coverage, Report
+from pytest_bgasync.reports.coverage import Coverage, Report
 
 
 class Seeing:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_bgasync.ledger import Ledger, Record, outcome
+from pytest_bgasync.reports.ledger import Ledger, Record, outcome
 from pytest_bgasync.util.errors import BgasyncError
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_bgasync.ledger import Record
-from pytest_bgasync.report.page import page, shown
+from pytest_bgasync.reports.html.page import page, shown
+from pytest_bgasync.reports.ledger import Record
 from pytest_bgasync.sessions.coverage import Seeing
 from pytest_bgasync.sessions.ledger import Records, about_session
 

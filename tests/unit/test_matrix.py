@@ -9,7 +9,7 @@ from pathlib import Path
 
 import yaml
 
-from pytest_bgasync.releases import PYTHONS
+from pytest_bgasync.reports.release_envs import PYTHONS
 
 ROOT = Path(__file__).parent.parent.parent
 TRIED = (11, 12, 13)

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.baseline import Baseline, load, save
-from pytest_bgasync.behaviour import Behaviour
+from pytest_bgasync.reports.baseline import Baseline, load, save
+from pytest_bgasync.reports.behaviour import Behaviour
 
 GONE, KEPT, OTHER = "test_a.py::test_gone", "test_a.py::test_kept", "test_b.py::test_other"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pytest_bgasync.ledger import Record
+from pytest_bgasync.reports.ledger import Record
 
 #: What a session says of itself.
 SESSION: Record = {

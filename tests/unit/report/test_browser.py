@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from pytest_bgasync.ledger import Record
-from pytest_bgasync.report.page import page as report
-from pytest_bgasync.report.page import shown
+from pytest_bgasync.reports.html.page import page as report
+from pytest_bgasync.reports.html.page import shown
+from pytest_bgasync.reports.ledger import Record
 
 from .made import SESSION, deed, ended, finding, job, known, poll, request, run, stream, task
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.ledger import Record
-from pytest_bgasync.report import words
-from pytest_bgasync.report.page import failures_first, page, shown
+from pytest_bgasync.reports.html import words
+from pytest_bgasync.reports.html.page import failures_first, page, shown
+from pytest_bgasync.reports.ledger import Record
 
 from .made import SESSION, deed, ended, finding, job, known, poll, request, result, run, stream, task
 

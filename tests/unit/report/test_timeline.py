@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.ledger import Record
-from pytest_bgasync.report.timeline import BEYOND, pack, timeline
+from pytest_bgasync.reports.html.timeline import BEYOND, pack, timeline
+from pytest_bgasync.reports.ledger import Record
 
 from .made import deed, job, known, poll, request, result, run, stream, task
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pytest_bgasync.failures import OUTPUT, TASKS, sections, shortages
 from pytest_bgasync.hosts.machine import Machine
 from pytest_bgasync.jobs.events import Event
+from pytest_bgasync.reports.failure_sections import OUTPUT, TASKS, sections, shortages
 from pytest_bgasync.runs.run import Run
-
-from .made import CLOCK, FakeHost, host_started, job_file, job_launched, result, run_of, task_started
+from tests.unit.made import CLOCK, FakeHost, host_started, job_file, job_launched, result, run_of, task_started
 
 
 def run(folder: Path, *more: Event, stdout: str = "", host: FakeHost | None = None) -> Run:

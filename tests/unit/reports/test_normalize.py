@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pytest_bgasync.normal import normal
+from pytest_bgasync.reports.normalize import normal
 
 
 @pytest.mark.parametrize(

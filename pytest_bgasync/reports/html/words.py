@@ -7,7 +7,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from pytest_bgasync.ledger import Record
+from pytest_bgasync.reports.ledger import Record
 from pytest_bgasync.util.text import number_of, printable
 
 #: How many characters of a text are kept: of one that Ansible or pytest wrote, of any other, and of a name.

@@ -13,9 +13,9 @@ from string import Template
 from textwrap import dedent
 from typing import Any
 
-from pytest_bgasync.ledger import Record
-from pytest_bgasync.report import words
-from pytest_bgasync.report.timeline import timeline
+from pytest_bgasync.reports.html import words
+from pytest_bgasync.reports.html.timeline import timeline
+from pytest_bgasync.reports.ledger import Record
 
 #: The outcomes of a test that are shown first, in this order.
 FAILURES = ("crashed", "failed", "error", "interrupted")

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.baseline import Baseline, Session, compare, load, save, text, updated
-from pytest_bgasync.behaviour import Behaviour, OnHost
+from pytest_bgasync.reports.baseline import Baseline, Session, compare, load, save, text, updated
+from pytest_bgasync.reports.behaviour import Behaviour, OnHost
 from pytest_bgasync.util.errors import UsageProblem
 
 JOB: dict[str, Any] = {

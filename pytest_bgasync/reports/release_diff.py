@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pytest_bgasync import ledger
-from pytest_bgasync.behaviour import Behaviour, Difference, behaviours, differences, grouped
-from pytest_bgasync.releases import PYTHONS, choose, environment, interpreters, is_release
+from pytest_bgasync.reports import ledger
+from pytest_bgasync.reports.behaviour import Behaviour, Difference, behaviours, differences, grouped
+from pytest_bgasync.reports.release_envs import PYTHONS, choose, environment, interpreters, is_release
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
 
 #: What pytest exits with when all tests passed, and when some failed.

@@ -11,7 +11,7 @@ from typing import Any
 
 import yaml
 
-from pytest_bgasync.behaviour import Behaviour, Difference, Durations, OnHost, differences
+from pytest_bgasync.reports.behaviour import Behaviour, Difference, Durations, OnHost, differences
 from pytest_bgasync.util.atomic_write import write_whole
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
 

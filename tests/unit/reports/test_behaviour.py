@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.behaviour import Durations, behaviours, differences, lines
+from pytest_bgasync.reports.behaviour import Durations, behaviours, differences, lines
 
 Record = dict[str, Any]
 

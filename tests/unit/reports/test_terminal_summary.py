@@ -8,9 +8,8 @@ import pytest
 
 from pytest_bgasync.jobs.job import Job
 from pytest_bgasync.jobs.outcome import Outcome
-from pytest_bgasync.summary import ANSI, COLOURS, JobLine, counted, job_line, properties, table
-
-from .made import CLOCK, FakeHost, job_file, launch
+from pytest_bgasync.reports.terminal_summary import ANSI, COLOURS, JobLine, counted, job_line, properties, table
+from tests.unit.made import CLOCK, FakeHost, job_file, launch
 
 
 def line(data: dict[str, Any], scale: float = 0.1, **fields: Any) -> JobLine:

@@ -10,10 +10,9 @@ import pytest
 
 from pytest_bgasync.hosts.webhooks import Request
 from pytest_bgasync.jobs.actions import Deed, noted
-from pytest_bgasync.ledger import Ledger, deeds_of, item_name, line, outcome, read, runs_of, webhooks_of
+from pytest_bgasync.reports.ledger import Ledger, deeds_of, item_name, line, outcome, read, runs_of, webhooks_of
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
-
-from .made import (
+from tests.unit.made import (
     CLOCK,
     FakeHost,
     event,

@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.behaviour import Difference
 from pytest_bgasync.cli import main
-from pytest_bgasync.comparing import compared, side, sides, table
-from pytest_bgasync.ledger import line
+from pytest_bgasync.reports.behaviour import Difference
+from pytest_bgasync.reports.ledger import line
+from pytest_bgasync.reports.release_diff import compared, side, sides, table
 from pytest_bgasync.util.errors import UsageProblem
 
 

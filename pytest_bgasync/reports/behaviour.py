@@ -9,8 +9,8 @@ from itertools import groupby, zip_longest
 from typing import Any
 
 from pytest_bgasync.jobs.outcome import Outcome
-from pytest_bgasync.ledger import Record
-from pytest_bgasync.normal import normal
+from pytest_bgasync.reports.ledger import Record
+from pytest_bgasync.reports.normalize import normal
 
 #: The outcome of a job that was neither collected nor declared: whether it ended before the test is a matter of speed.
 NOT_WAITED_FOR = "not waited for"

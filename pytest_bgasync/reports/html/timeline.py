@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from math import inf
 from typing import Any
 
-from pytest_bgasync.ledger import Record
-from pytest_bgasync.report import words
+from pytest_bgasync.reports.html import words
+from pytest_bgasync.reports.ledger import Record
 
 #: The part of the whole time that a bar takes at least: what is shorter would cover its neighbours.
 LEAST = 0.006

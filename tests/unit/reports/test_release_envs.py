@@ -8,8 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from pytest_bgasync import releases
-from pytest_bgasync.releases import PYTHONS, Interpreter, choose, environment, interpreters, is_release, this_package
+from pytest_bgasync.reports import release_envs as releases
+from pytest_bgasync.reports.release_envs import (
+    PYTHONS,
+    Interpreter,
+    choose,
+    environment,
+    interpreters,
+    is_release,
+    this_package,
+)
 from pytest_bgasync.runs.ansible import NEWEST, OLDEST
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_bgasync.coverage import Coverage, statements
+from pytest_bgasync.reports.coverage import Coverage, statements
 
 PLAYBOOK = """\
 - hosts: all
