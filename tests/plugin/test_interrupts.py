@@ -10,7 +10,7 @@ from .inner import Ended, Inner, Started
 #: of ``PRESSED_AFTER`` has done its work for the given time: NAME NUMBER, ...
 PRESSING = """
 import functools, importlib, os, pathlib, signal
-import docker, pytest_bgasync.hosts.prestart, pytest_bgasync.fixtures, pytest_bgasync.hosts.scenario
+import docker, pytest_bgasync.hosts.prestart, pytest_bgasync.plugin.fixtures, pytest_bgasync.hosts.scenario
 
 def press_after(path, number):
     where, name = path.rsplit(".", 1)

@@ -7,8 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_bgasync import plugin
 from pytest_bgasync.config.project import DEFAULTS, Project, find_project
+from pytest_bgasync.plugin import hooks as plugin
 from pytest_bgasync.util.errors import UsageProblem
 
 

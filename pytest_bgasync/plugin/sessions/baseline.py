@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 
 from pytest_bgasync.config.settings import Settings
+from pytest_bgasync.plugin.sessions.coverage import Seeing
 from pytest_bgasync.reports.baseline import UPDATE, Baseline, Comparison, Session, compare, load, save, updated
 from pytest_bgasync.reports.behaviour import Behaviour, behaviours, lines
 from pytest_bgasync.reports.ledger import Record
-from pytest_bgasync.sessions.coverage import Seeing
 from pytest_bgasync.util.errors import BgasyncError
 from pytest_bgasync.util.text import number_of
 

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from pytest_bgasync.plugin.sessions.coverage import Seeing
+from pytest_bgasync.plugin.sessions.ledger import Records, about_session
 from pytest_bgasync.reports.html.page import page, shown
 from pytest_bgasync.reports.ledger import Record
-from pytest_bgasync.sessions.coverage import Seeing
-from pytest_bgasync.sessions.ledger import Records, about_session
 
 
 class Reporting:

@@ -17,9 +17,10 @@ from types import TracebackType
 
 import pytest
 
-from pytest_bgasync import fixtures
 from pytest_bgasync.config.settings import INI_KEYS, KEEP, parse_settings, see_that_none_leads_away
-from pytest_bgasync.fixtures import (
+from pytest_bgasync.hosts.services import Registry
+from pytest_bgasync.plugin import fixtures
+from pytest_bgasync.plugin.fixtures import (
     ACCOUNT,
     FAILED,
     JOB_LINES,
@@ -35,14 +36,13 @@ from pytest_bgasync.fixtures import (
     bgasync_service,
     one_sentence,
 )
-from pytest_bgasync.hosts.services import Registry
-from pytest_bgasync.lines import Lines
+from pytest_bgasync.plugin.sessions.baseline import Baselining, Collecting
+from pytest_bgasync.plugin.sessions.coverage import Covering, Seeing
+from pytest_bgasync.plugin.sessions.ledger import Keeping, Records
+from pytest_bgasync.plugin.sessions.report import Reporting
+from pytest_bgasync.plugin.terminal_writer import Lines
 from pytest_bgasync.reports.baseline import UPDATE
 from pytest_bgasync.reports.terminal_summary import COLOURS, JobLine, counted, remarked, table
-from pytest_bgasync.sessions.baseline import Baselining, Collecting
-from pytest_bgasync.sessions.coverage import Covering, Seeing
-from pytest_bgasync.sessions.ledger import Keeping, Records
-from pytest_bgasync.sessions.report import Reporting
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
 from pytest_bgasync.util.exit_removals import CLEANUPS
 from pytest_bgasync.util.interrupts import INTERRUPTS
@@ -53,7 +53,7 @@ _bgasync_authority, _bgasync_key = fixtures._bgasync_authority, fixtures._bgasyn
 _bgasync_ahead, _bgasync_images = fixtures._bgasync_ahead, fixtures._bgasync_images
 _bgasync_starter = fixtures._bgasync_starter
 
-_HERE = Path(__file__).parent
+_HERE = Path(__file__).parents[1]
 _LIBRARIES = {Path(sysconfig.get_path(name)) for name in ("stdlib", "purelib", "platlib")}
 _MARKERS = (
     "bgasync(hosts=1, *, image=None, inventory=None, services=(), time_scale=None, strict=None, allow=()): the hosts of"
@@ -195,7 +195,7 @@ def _register(config: pytest.Config) -> None:
     settings, register = config.stash[SETTINGS], config.pluginmanager.register
     if settings.audit:
         # Not at the top: its rules take a quarter of the time in which all of this plugin is imported.
-        from pytest_bgasync.collect import Auditing
+        from pytest_bgasync.plugin.audit_items import Auditing
 
         register(Auditing(config, settings), "bgasync-audit")
     if settings.baseline:
