@@ -175,7 +175,7 @@ class Inner:
 
     def start_bgasync(self, *args: str, env: Mapping[str, str] | None = None) -> Started:
         """Start the command ``bgasync``."""
-        code = "import inner_recorder, sys; from pytest_bgasync.cli import main; sys.exit(main())"
+        code = "import inner_recorder, sys; from pytest_bgasync.cli.main import main; sys.exit(main())"
         return self._start([sys.executable, "-c", code, *args], env)
 
     def typed(self, line: str) -> subprocess.CompletedProcess[str]:

@@ -43,7 +43,7 @@ def lint(environment: Path, folder: Path, *args: str) -> list[str]:
 
 def test_ansible_lint_finds_what_we_find(environment: Path, tmp_path: Path) -> None:
     rules = subprocess.run(
-        [sys.executable, "-c", "from pytest_bgasync.cli import main; main(['audit-rules'])"],
+        [sys.executable, "-c", "from pytest_bgasync.cli.main import main; main(['audit-rules'])"],
         capture_output=True, text=True, check=True,
     ).stdout.strip()  # fmt: skip
     (tmp_path / ".git").mkdir()  # so that it takes this folder for the project

@@ -19,8 +19,8 @@ as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files
 #: The command, run as a user who cannot read what root has.
 AS_NOBODY = f"""
 import os, sys
-from pytest_bgasync import cli, commands
-import pytest_bgasync.commands.shell, pytest_bgasync.commands.ls, pytest_bgasync.commands.clean
+from pytest_bgasync.cli import main as cli, commands
+import pytest_bgasync.cli.commands.shell, pytest_bgasync.cli.commands.ls, pytest_bgasync.cli.commands.clean
 os.chdir("/")
 os.setgroups([])
 os.setresgid({NOBODY}, {NOBODY}, {NOBODY})

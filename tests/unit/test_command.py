@@ -14,9 +14,9 @@ from typing import Any, cast
 
 import pytest
 
-from pytest_bgasync.cli import main
-from pytest_bgasync.commands import COMMANDS, doctor
-from pytest_bgasync.commands.run import parse_hosts
+from pytest_bgasync.cli.commands import COMMANDS, doctor
+from pytest_bgasync.cli.commands.run import parse_hosts
+from pytest_bgasync.cli.main import main
 from pytest_bgasync.engine.client import Engine
 
 
@@ -158,7 +158,7 @@ def test_each_word_has_a_help(words: list[str], capsys: pytest.CaptureFixture[st
 def test_an_output_that_nobody_reads_is_no_crash() -> None:
     read, write = os.pipe()
     os.close(read)
-    code = "import sys; from pytest_bgasync.cli import main; sys.exit(main(['doctor']))"
+    code = "import sys; from pytest_bgasync.cli.main import main; sys.exit(main(['doctor']))"
     with os.fdopen(write, "wb") as closed:
         ended = subprocess.run(
             [sys.executable, "-c", code], stdout=closed, stderr=subprocess.PIPE, check=False, text=True
@@ -168,7 +168,7 @@ def test_an_output_that_nobody_reads_is_no_crash() -> None:
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
 def test_an_output_that_cannot_be_written_is_told_in_one_sentence() -> None:
-    code = "import sys; from pytest_bgasync.cli import main; sys.exit(main(['audit-rules']))"
+    code = "import sys; from pytest_bgasync.cli.main import main; sys.exit(main(['audit-rules']))"
     with Path("/dev/full").open("wb") as full:
         ended = subprocess.run(
             [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, check=False, text=True

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.cli import main
+from pytest_bgasync.cli.main import main
 from pytest_bgasync.reports.behaviour import Difference
 from pytest_bgasync.reports.ledger import line
 from pytest_bgasync.reports.release_diff import compared, side, sides, table

@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
 import pytest_bgasync.audit
-from pytest_bgasync.commands.common import say
+from pytest_bgasync.cli.commands.common import say
 
 NAME = "audit-rules"
 HELP = "print the folder with the rules of --bgasync-audit, for ansible-lint's option -r"

@@ -8,8 +8,8 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from pytest_bgasync.commands import COMMANDS
-from pytest_bgasync.commands.common import note
+from pytest_bgasync.cli.commands import COMMANDS
+from pytest_bgasync.cli.commands.common import note
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
 from pytest_bgasync.util.exit_removals import CLEANUPS
 from pytest_bgasync.util.interrupts import INTERRUPTS

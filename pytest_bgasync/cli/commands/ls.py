@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 
-from pytest_bgasync.commands.common import engine_option, note, say
+from pytest_bgasync.cli.commands.common import engine_option, note, say
 from pytest_bgasync.engine.client import find
 from pytest_bgasync.engine.container_index import Guest, guests
 from pytest_bgasync.engine.scenario_record import records

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from typing import Protocol
 
-from pytest_bgasync.commands import audit_rules, clean, compare, doctor, image, ls, run, shell
+from pytest_bgasync.cli.commands import audit_rules, clean, compare, doctor, image, ls, run, shell
 
 
 class Command(Protocol):

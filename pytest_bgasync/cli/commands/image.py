@@ -6,7 +6,7 @@ from argparse import ArgumentParser, Namespace
 from contextlib import closing
 from pathlib import Path
 
-from pytest_bgasync.commands.common import engine_option, narrator, project, say
+from pytest_bgasync.cli.commands.common import engine_option, narrator, project, say
 from pytest_bgasync.engine.client import find
 from pytest_bgasync.engine.container_index import told
 from pytest_bgasync.engine.image_transfer import Shelves

@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from pathlib import Path
 
-from pytest_bgasync.commands.common import note, say
+from pytest_bgasync.cli.commands.common import note, say
 from pytest_bgasync.reports.release_diff import compared, sides, table
 from pytest_bgasync.util.text import number_of
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from docker.errors import ImageNotFound
 
-from pytest_bgasync.commands.common import engine_option, image_option, narrator, project, say
+from pytest_bgasync.cli.commands.common import engine_option, image_option, narrator, project, say
 from pytest_bgasync.config.project import Project
 from pytest_bgasync.config.settings import Settings
 from pytest_bgasync.engine.cleanup import leftovers

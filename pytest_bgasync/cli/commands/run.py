@@ -11,7 +11,7 @@ from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
-from pytest_bgasync.commands.common import engine_option, image_option, narrator, note, project, say
+from pytest_bgasync.cli.commands.common import engine_option, image_option, narrator, note, project, say
 from pytest_bgasync.config.marker import Spec, parse_marker
 from pytest_bgasync.config.settings import KEEP, Settings
 from pytest_bgasync.engine.image_transfer import Shelves

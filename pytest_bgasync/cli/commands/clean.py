@@ -5,7 +5,7 @@ from __future__ import annotations
 from argparse import ArgumentParser, Namespace
 from contextlib import closing
 
-from pytest_bgasync.commands.common import engine_option, say
+from pytest_bgasync.cli.commands.common import engine_option, say
 from pytest_bgasync.engine.cleanup import kept_scenarios, sweep
 from pytest_bgasync.engine.client import find
 from pytest_bgasync.engine.scenario_record import records
