@@ -6,7 +6,8 @@ import time
 
 import pytest
 
-from pytest_bgasync import CommandDeadline, HostProblem, Lab, inspection
+from pytest_bgasync import CommandDeadline, HostProblem, Lab
+from pytest_bgasync.hosts import testinfra_backend
 from pytest_bgasync.util.clock import Deadline
 
 pytestmark = pytest.mark.bgasync(time_scale=0.05)
@@ -117,7 +118,7 @@ def test_a_command_ends_at_its_limit_whatever_it_does_with_its_output(bgasync: L
 
 def test_a_command_of_testinfra_ends_at_its_limit(bgasync: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     assert bgasync.host.testinfra.user("ansible").exists
-    monkeypatch.setattr(inspection, "COMMAND", 1.5)
+    monkeypatch.setattr(testinfra_backend, "COMMAND", 1.5)
     began = time.monotonic()
     with pytest.raises(CommandDeadline, match=r"on host host1 a command of testinfra did not end within 1\.5 s"):
         bgasync.host.testinfra.run("sleep 77")

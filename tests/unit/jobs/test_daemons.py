@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 from pytest_bgasync.jobs.verdict import Process, daemons
-
-from .made import process
+from tests.unit.made import process
 
 INIT = process(1, ppid=0, args=("/sbin/init",), job=None, started_at=-10.0)
 

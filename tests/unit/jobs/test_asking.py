@@ -6,8 +6,7 @@ import pytest
 
 from pytest_bgasync.jobs.launches import Miss
 from pytest_bgasync.jobs.rules.asking import why_missed
-
-from .made import launch
+from tests.unit.made import launch
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_doctor_says_what_is_missing_of_ansible_and_ssh(
 def test_without_a_word_it_lists_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     said = capsys.readouterr()
-    page = (Path(__file__).parents[2] / "docs" / "command.md").read_text()
+    page = (Path(__file__).parents[3] / "docs" / "command.md").read_text()
     for command in COMMANDS:
         assert re.search(rf"^ +{command.NAME}\b", said.out, re.MULTILINE)
         assert f"| `bgasync {command.NAME}" in page
