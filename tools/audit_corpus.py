@@ -26,10 +26,10 @@ from pathlib import Path
 
 from yaml.nodes import Node
 
-from pytest_bgasync.audit.look import look
+from pytest_bgasync.audit.loader import walk
+from pytest_bgasync.audit.runner import look
 from pytest_bgasync.audit.sources import Sources
 from pytest_bgasync.audit.tasks import action_of
-from pytest_bgasync.audit.walk import walk
 from pytest_bgasync.util.yaml_nodes import NotYaml, entries, keys, read
 
 LIST = Path(__file__).parent.parent / "docs" / "audit-corpus.csv"

@@ -14,7 +14,7 @@ from yaml.nodes import Node, SequenceNode
 from pytest_bgasync.audit.words import words
 
 if TYPE_CHECKING:
-    from pytest_bgasync.audit.plays import Plays
+    from pytest_bgasync.audit.job_graph import Plays
     from pytest_bgasync.audit.sources import Sources
 
 

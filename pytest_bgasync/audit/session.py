@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from pytest_bgasync.audit.ignore import Ignore, shown
-from pytest_bgasync.audit.look import Audit, look
+from pytest_bgasync.audit.loader import imported
 from pytest_bgasync.audit.model import Finding, Place, Severity
+from pytest_bgasync.audit.runner import Audit, look
 from pytest_bgasync.audit.sources import Encrypted, Sources
-from pytest_bgasync.audit.walk import imported
 from pytest_bgasync.util.errors import PlaybookProblem
 from pytest_bgasync.util.playbook_files import check_playbook
 from pytest_bgasync.util.yaml_nodes import NotYaml

@@ -9,8 +9,8 @@ from yaml.nodes import MappingNode, Node
 
 from pytest_bgasync.audit import templates
 from pytest_bgasync.audit.folding import OMIT
+from pytest_bgasync.audit.job_graph import Plays
 from pytest_bgasync.audit.model import Task, split
-from pytest_bgasync.audit.plays import Plays
 from pytest_bgasync.audit.tasks import short
 from pytest_bgasync.audit.values import UNKNOWN, Known, Many
 from pytest_bgasync.util.yaml_nodes import pairs, text

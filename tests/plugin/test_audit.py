@@ -501,14 +501,14 @@ def test_a_crash_outside_of_a_rule_fails_the_item_and_no_other(pytester: pytest.
     write(pytester, playbooks__bad=GOOD.replace("Launch", "Break"), playbooks__good=GOOD)
     pytester.makeconftest(
         """
-        from pytest_bgasync.audit import look
+        from pytest_bgasync.audit import runner
 
-        walk = look.walk
+        walk = runner.walk
 
         def crash(path, root):
             return walk(path, root) if path.name == "good.yml" else 1 / 0
 
-        look.walk = crash
+        runner.walk = crash
         """
     )
     rc, output = run(pytester, "-rN")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from jinja2 import nodes as jinja
 
 from pytest_bgasync.audit import templates
+from pytest_bgasync.audit.job_graph import Plays, expressions, of_jobs
 from pytest_bgasync.audit.model import Entry, Fault, Severity, Task, place, split
-from pytest_bgasync.audit.plays import Plays, expressions, of_jobs
 from pytest_bgasync.audit.values import Field, Result
 
 ID = "BGA020"

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pytest_bgasync.audit.job_graph import DELAY, RETRIES, Plays
 from pytest_bgasync.audit.model import Fault, Severity, Task
-from pytest_bgasync.audit.plays import DELAY, RETRIES, Plays
 
 ID = "BGA009"
 SEVERITY = Severity.ERROR

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_bgasync.audit import shell
+from pytest_bgasync.audit.job_graph import Plays
 from pytest_bgasync.audit.model import Fault, Severity, Task
-from pytest_bgasync.audit.plays import Plays
 from pytest_bgasync.util.yaml_nodes import entries, text
 
 ID = "BGA040"

@@ -9,9 +9,9 @@ from typing import Any
 from jinja2 import nodes as jinja
 
 from pytest_bgasync.audit import templates
+from pytest_bgasync.audit.job_graph import Plays, expressions
 from pytest_bgasync.audit.model import Fault, Severity, Task, place
-from pytest_bgasync.audit.plays import Plays, expressions
-from pytest_bgasync.audit.truths import OPEN, outcome
+from pytest_bgasync.audit.partial_eval import OPEN, outcome
 from pytest_bgasync.audit.values import Result
 
 ID = "BGA017"

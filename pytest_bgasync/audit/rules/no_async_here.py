@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from pytest_bgasync.audit.actions import NO_ASYNC
+from pytest_bgasync.audit.job_graph import Plays
 from pytest_bgasync.audit.model import Fault, Severity, Task
-from pytest_bgasync.audit.plays import Plays
 
 ID = "BGA037"
 SEVERITY = Severity.ERROR

@@ -10,8 +10,8 @@ from yaml.nodes import Node
 
 from pytest_bgasync.audit import templates
 from pytest_bgasync.audit.guards import implied, unguarded
+from pytest_bgasync.audit.job_graph import Plays, expressions
 from pytest_bgasync.audit.model import Entry, Fault, Place, Severity, Task, place, split
-from pytest_bgasync.audit.plays import Plays, expressions
 from pytest_bgasync.audit.values import Result
 
 ID = "BGA016"

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 from pytest_bgasync.audit import templates
 from pytest_bgasync.audit.actions import NO_JOB
+from pytest_bgasync.audit.job_graph import Plays
 from pytest_bgasync.audit.model import Fault, Severity, Task
-from pytest_bgasync.audit.plays import Plays
 from pytest_bgasync.util.yaml_nodes import text
 
 ID = "BGA012"

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from jinja2 import nodes as jinja
 
 from pytest_bgasync.audit import templates
+from pytest_bgasync.audit.job_graph import Plays
 from pytest_bgasync.audit.model import Fault, Severity, Task
-from pytest_bgasync.audit.plays import Plays
 
 ID = "BGA008"
 SEVERITY = Severity.ERROR

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from textwrap import dedent, indent
 
-from pytest_bgasync.audit.look import look
+from pytest_bgasync.audit.runner import look
 
 LAUNCH = "- {name: Launch, command: work, async: 600, poll: 0, register: job}\n"
 ASK = """\

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from pytest_bgasync.audit.look import look
+from pytest_bgasync.audit.job_graph import Plays
 from pytest_bgasync.audit.model import Fault, Severity, Task
-from pytest_bgasync.audit.plays import Plays
+from pytest_bgasync.audit.runner import look
 from pytest_bgasync.util.yaml_nodes import NotYaml
 
 from .books import ASK, ASK_EACH, EACH, LAUNCH, found, ids, play, write

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pytest_bgasync.audit.look import look
+from pytest_bgasync.audit.runner import look
 
 ROOT = Path(__file__).parent.parent.parent.parent
 #: Of those that are not here the fault shows in a run only.

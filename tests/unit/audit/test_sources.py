@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from pytest_bgasync.audit import sources as module
-from pytest_bgasync.audit.plays import Plays
+from pytest_bgasync.audit.job_graph import Plays
+from pytest_bgasync.audit.loader import walk
 from pytest_bgasync.audit.session import audit_all
 from pytest_bgasync.audit.sources import Sources
-from pytest_bgasync.audit.walk import walk
 from pytest_bgasync.audit.words import words
 from pytest_bgasync.util.yaml_nodes import compose
 

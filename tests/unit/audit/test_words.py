@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pytest_bgasync.audit.ignore import shown
-from pytest_bgasync.audit.look import look
+from pytest_bgasync.audit.runner import look
 
 from .books import play, write
 

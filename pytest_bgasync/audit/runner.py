@@ -6,12 +6,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pytest_bgasync.audit.job_graph import Plays
+from pytest_bgasync.audit.loader import walk
 from pytest_bgasync.audit.model import Finding, Place, Rule, Severity, Task, Unread
 from pytest_bgasync.audit.noqa import ALL
-from pytest_bgasync.audit.plays import Plays
 from pytest_bgasync.audit.rules import ABOUT_JOBS, RULES
 from pytest_bgasync.audit.sources import Sources
-from pytest_bgasync.audit.walk import walk
 
 CRASHED = "this is a fault of pytest-bgasync: report it with the playbook; bgasync_audit_ignore leaves the rule out"
 
