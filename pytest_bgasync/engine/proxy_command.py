@@ -1,6 +1,7 @@
-"""``python -m pytest_bgasync.engine.proxy_command ENGINE CONTAINER``: standard input and output lead to a kept host's ssh server.
+"""Connects standard input and output to the ssh server of a kept host.
 
-ssh runs it as its ProxyCommand where no port of this machine leads to the host: everything goes through the engine.
+ssh runs ``python -m pytest_bgasync.engine.proxy_command ENGINE CONTAINER`` as its ProxyCommand where no port of this
+machine leads to the host: everything goes through the engine.
 """
 
 from __future__ import annotations

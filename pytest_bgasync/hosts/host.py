@@ -13,10 +13,11 @@ import testinfra.host
 from pytest_bgasync.engine.container import Container
 from pytest_bgasync.hosts.faults import Faults
 from pytest_bgasync.hosts.machine import Machine
+from pytest_bgasync.hosts.snapshot import take_census
 from pytest_bgasync.hosts.stubs import Call, Stubs
 from pytest_bgasync.hosts.testinfra_backend import LimitedSsh
 from pytest_bgasync.jobs.actions import Deed, noted
-from pytest_bgasync.jobs.host_snapshot import Census, Question, take_census
+from pytest_bgasync.jobs.host_snapshot import Census, Question
 from pytest_bgasync.jobs.job import Jobs, owned, veiled
 from pytest_bgasync.jobs.verdict import Process
 from pytest_bgasync.util.clock import Clock, HostClock

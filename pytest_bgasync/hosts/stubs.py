@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from pytest_bgasync.engine.container import Container
-from pytest_bgasync.jobs.host_snapshot import no_answer
+from pytest_bgasync.hosts.snapshot import no_answer
 from pytest_bgasync.remote import HOST
 from pytest_bgasync.util.clock import HostClock, steady
 from pytest_bgasync.util.errors import HostProblem, NotThere, UsageProblem

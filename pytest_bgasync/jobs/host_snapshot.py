@@ -1,31 +1,17 @@
-"""Asks a host, in one round trip, for its processes and its job files."""
+"""What a host says of its processes and job files at one moment."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import asdict, dataclass, field, replace
-from functools import cache
+from dataclasses import dataclass, field, replace
 from typing import Any
 
-from pytest_bgasync.engine.container import COMMAND, Container, Finished
 from pytest_bgasync.jobs.verdict import JobFile, Process, attributed
-from pytest_bgasync.remote import HOST
-from pytest_bgasync.util.clock import HostClock, steady
-from pytest_bgasync.util.errors import HostProblem, OutputLimitError
+from pytest_bgasync.util.clock import HostClock
 
 #: Where the wrappers of jobs note when they wrote: a folder of each host that is empty at first.
 NOTES = "/var/lib/bgasync/notes"
-#: How long one argument of a command may be on Linux, with some room.
-LONGEST = 100_000
-#: How many bytes an answer may have. Job files are the most of it, and their share has a bound of its own.
-ANSWER = 160 << 20
-#: What a host is asked for here.
-SAYS = "what runs on it"
-#: How much of what is no answer a message shows.
-SHOWN = 300
-_SCRIPTS = [HOST / name for name in ("excerpt.py", "census.py")]
 
 
 @dataclass(frozen=True)
@@ -57,45 +43,10 @@ class Census:
     """By the marks of jobs, when their wrappers wrote last, in playbook seconds; missing where that is not known."""
 
 
-def take_census(container: Container, clock: HostClock, question: Question) -> Census:
-    """Return what a host answers; raises HostProblem."""
-    words = json.dumps({**asdict(question), "notes": NOTES})
-    parts = [words[i : i + LONGEST] for i in range(0, len(words), LONGEST)]
-    command = ["/usr/bin/python3", "-I", "-c", _script(), *parts]
-    asked = steady()
-    try:
-        answer = container.execute(command, within=question.wait + COMMAND, most=ANSWER)
-    except OutputLimitError:
-        how = f"wrote more than {ANSWER >> 20} MiB"
-        raise _nonsense(container, SAYS, how, "its beginning was not kept") from None
-    answered = steady()
-    try:
-        if answer.rc != 0:
-            raise ValueError(f"exit status {answer.rc}")
-        found = json.loads(answer.stdout)
-        clock.heard(_number(found["now"]), asked, answered)
-        return _census(found, clock, question)
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
-        raise no_answer(container, SAYS, answer) from None
-
-
-def no_answer(container: Container, what: str, answer: Finished) -> HostProblem:
-    """Return what is raised where a host's Python did not say ``what`` it was asked for, but something else."""
-    said = (answer.stderr.strip() or answer.stdout.strip())[:SHOWN].decode(errors="replace")
-    how = f"ended with status {answer.rc}" if answer.rc else "gave an answer that cannot be read"
-    return _nonsense(container, what, how, repr(said) if said else "it wrote nothing")
-
-
-def _nonsense(container: Container, what: str, how: str, said: str) -> HostProblem:
-    return HostProblem(
-        f"{container.label} could not say {what}: its /usr/bin/python3 {how} ({said});"
-        " see whether something on the host replaces Python"
-    )
-
-
-def _census(found: dict[str, Any], clock: HostClock, question: Question) -> Census:
-    """Return what an answer says; raises TypeError, KeyError and the like for one of another shape."""
+def parse(found: Any, clock: HostClock, question: Question, asked: float, answered: float) -> Census:
+    """Return what a host's answer says; raises TypeError, KeyError and the like for one of another shape."""
     now = _number(found["now"])
+    clock.heard(now, asked, answered)
     notes = {str(token): _number(at) for token, at in found["notes"].items() if at is not None}
     files = {str(path): _job_file(entry, now, clock) for path, entry in found["files"].items()}
     for token, (path, _) in question.jobs.items():
@@ -148,11 +99,6 @@ def _job_file(entry: dict[str, Any] | None, now: float, clock: HostClock) -> Job
         age=age,
         size=_whole(entry["size"]),
     )
-
-
-@cache
-def _script() -> str:
-    return "\n".join(path.read_text() for path in _SCRIPTS)
 
 
 def _number(value: object) -> float:

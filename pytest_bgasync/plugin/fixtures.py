@@ -25,7 +25,8 @@ from pytest_bgasync.jobs.findings import STRICT
 from pytest_bgasync.jobs.outcome import Outcome
 from pytest_bgasync.reports.coverage import Seen, seen
 from pytest_bgasync.reports.failure_sections import logs, sections, shortages
-from pytest_bgasync.reports.ledger import plain, seen_by
+from pytest_bgasync.reports.ledger import plain
+from pytest_bgasync.reports.ledger_records import seen_by
 from pytest_bgasync.reports.terminal_summary import JobLine, job_line, properties
 from pytest_bgasync.runs.accounting import Account, settle, settle_late, waiting_for
 from pytest_bgasync.runs.declarations import Declaration, parse_declaration

@@ -10,7 +10,8 @@ import pytest
 
 from pytest_bgasync import BgasyncError, Job, JobDeadline, Lab, Outcome
 from pytest_bgasync.engine.container import Container
-from pytest_bgasync.jobs.host_snapshot import Census, Question, take_census
+from pytest_bgasync.hosts.snapshot import take_census
+from pytest_bgasync.jobs.host_snapshot import Census, Question
 from pytest_bgasync.jobs.verdict import Process, payload
 from pytest_bgasync.util.clock import Deadline, HostClock
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from pytest_bgasync.jobs.host_snapshot import ANSWER
+from pytest_bgasync.hosts.snapshot import ANSWER
 from pytest_bgasync.remote import HOST
 
 

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from pytest_bgasync.engine.container import Container, Finished
-from pytest_bgasync.jobs.host_snapshot import Question, take_census
+from pytest_bgasync.hosts.snapshot import take_census
+from pytest_bgasync.jobs.host_snapshot import Question
 from pytest_bgasync.util.clock import BOOT_TIME, Clock, HostClock
 from pytest_bgasync.util.errors import HostProblem, OutputLimitError
 

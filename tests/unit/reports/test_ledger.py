@@ -10,7 +10,8 @@ import pytest
 
 from pytest_bgasync.hosts.webhooks import Request
 from pytest_bgasync.jobs.actions import Deed, noted
-from pytest_bgasync.reports.ledger import Ledger, deeds_of, item_name, line, outcome, read, runs_of, webhooks_of
+from pytest_bgasync.reports.ledger import Ledger, item_name, line, outcome, read
+from pytest_bgasync.reports.ledger_records import deeds_of, runs_of, webhooks_of
 from pytest_bgasync.util.errors import BgasyncError, UsageProblem
 from tests.unit.made import (
     CLOCK,
