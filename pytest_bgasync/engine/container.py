@@ -131,7 +131,7 @@ class Container:
     def stay(self) -> None:
         """Let it live on when this process ends, or closes it; raises HostProblem.
 
-        Its main process must know the order: that of a host does, and ``records.HOLD``.
+        Its main process must know the order: that of a host does, and ``scenario_record.HOLD``.
         """
         self.tell("keep\n")
 

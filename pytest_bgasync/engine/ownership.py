@@ -38,7 +38,7 @@ def _label() -> str:
 def containers(client: Any, *, stopped: bool = False) -> list[Any]:
     """Return the containers of ours that an engine has, with ``stopped`` also those that do not run.
 
-    Raises what ``engine.FAILURES`` lists.
+    Raises what ``client.FAILURES`` lists.
     """
     found = []
     for listed in client.api.containers(all=stopped, filters={"label": OWNER}):

@@ -84,7 +84,7 @@ def answers(address: tuple[str, int], deadline: Deadline, name: str = "") -> boo
                 greeting += more
     except OSError:
         return False
-    # recipes/host/init lets the server add the name: at that port could be a host of another engine.
+    # remote/image/init lets the server add the name: at that port could be a host of another engine.
     return greeting.startswith(b"SSH-") and greeting.rstrip().endswith(name.encode())
 
 

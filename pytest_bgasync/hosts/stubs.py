@@ -19,7 +19,7 @@ from pytest_bgasync.util.text import listing
 _STATE = "/var/lib/bgasync/stubs"
 #: Real seconds that a shell can wait, thirty years.
 _LONGEST = 1e9
-#: Makes the pipe that nobody writes to, and a copy of a shell that can run guest/stub.sh, if there is one. A copy,
+#: Makes the pipe that nobody writes to, and a copy of a shell that can run stub.sh, if there is one. A copy,
 #: because a stub may be put in the place of the shell; called sh, so that it reads no file of its user's. The copy of
 #: bash does not know LC_ALL: before it runs anything it would warn of a locale that the host does not have.
 _SET_UP = """

@@ -157,7 +157,7 @@ def become(folder: str, main: int, leash: int) -> dict[str, Any]:
     if os.getppid() != main:  # it has gone in the meantime
         os._exit(1)
     prctl(PR_SET_NAME, b"ansible-playbook")
-    # Stays open: by it, what has been forked in this run and is to be ended is known (see leftovers).
+    # Stays open: by it, what has been forked in this run and is to be ended is known (see process_cleanup).
     mark = os.open(f"{folder}/request.json", os.O_RDONLY | os.O_CLOEXEC)
     with open(mark, closefd=False) as stream:
         request: dict[str, Any] = json.load(stream)
