@@ -510,14 +510,18 @@ class Service:
         if "unit" in note:
             _systemctl("stop", f"{note['unit']}.socket", note["unit"])
             return
-        with suppress(psutil.NoSuchProcess):
+        with suppress(psutil.NoSuchProcess, psutil.TimeoutExpired):
             pid, own = int(note["pid"]), self._started
             process = own if own is not None and own.pid == pid else psutil.Process(pid)
             process.send_signal(signal.SIGTERM)
-            try:
-                process.wait(within)
-            except psutil.TimeoutExpired:
+
+            def ended() -> bool:
+                # Another worker may have started it, and is its parent: then it stays a zombie as long as that lives.
+                return not process.is_running() or process.status() == psutil.STATUS_ZOMBIE
+
+            if not Deadline(within).wait_for(ended):
                 process.kill()
+            process.wait(0.1)  # a child of this process leaves the process table
 
 
 def _is_ours(note: dict[str, Any]) -> bool:

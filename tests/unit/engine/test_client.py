@@ -534,3 +534,19 @@ def test_ctrl_c_while_one_is_started_ends_it(
     assert not left
     assert not (cache / "engine.json").exists()
     assert unused()
+
+
+def test_an_engine_of_another_worker_ends_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Its parent does not ask how it ended, so that it stays in the process table."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    parent = subprocess.Popen(["sh", "-c", "sleep 300 & echo $!; exec sleep 300"], stdout=subprocess.PIPE, text=True)
+    try:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        began = time.monotonic()
+        engine.Service()._stop(dict(identify(child)), 30)
+        assert time.monotonic() - began < 10
+        assert psutil.Process(child).status() == psutil.STATUS_ZOMBIE
+    finally:
+        parent.kill()
+        parent.communicate()
